@@ -1,0 +1,175 @@
+/**
+ * The configuration as the rooms see it: typed, complete and validated. Reading
+ * it from a file, the environment and flags is `config/load.ts`.
+ *
+ * @module
+ */
+import type { SessionLimits } from "../protocol/handler.ts";
+
+/** An address to listen on. */
+export interface ListenAddress {
+  /** An IP address or name; undefined for every interface, IPv4 and IPv6. */
+  readonly hostname?: string;
+  /** 0 picks a free one. */
+  readonly port: number;
+  /** Implicit TLS, written `smtps://HOST:PORT`. */
+  readonly tls: boolean;
+}
+
+/** The host that gets all mail instead of the recipients' MX hosts. */
+export interface Smarthost {
+  /** A name or an IP address, without brackets. */
+  readonly host: string;
+  readonly port: number;
+  /** Implicit TLS from the first octet (`smtps://`), certificate verified. */
+  readonly implicitTls: boolean;
+  /** With a password: AUTH PLAIN, only over verified TLS. */
+  readonly user?: string;
+  readonly password?: string;
+}
+
+/** A certificate chain and its key, PEM. */
+export interface Certificate {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** A name server. */
+export interface NameServer {
+  /** An IP address. */
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Bounds on clients, connections and time. Times in ms, sizes in octets. */
+export interface Limits extends SessionLimits {
+  /** Connections at once; a further one gets 421 4.3.2. */
+  readonly connections: number;
+  /** Connections at once from one address; a further one gets 421 4.7.0. */
+  readonly connectionsPerAddress: number;
+  /** Waiting for a command (RFC 5321 §4.5.3.2.7). */
+  readonly commandTimeout: number;
+  /** Waiting for more content (§4.5.3.2.5). */
+  readonly dataTimeout: number;
+  /** The least rate of content, octets a second, counted after the first minute. */
+  readonly dataRate: number;
+  /** Octets of a message's header section. */
+  readonly headerSize: number;
+  /** Received headers a message may have before it is taken to loop (§6.3). */
+  readonly hops: number;
+  /** For a TLS handshake. */
+  readonly tlsTimeout: number;
+}
+
+/** When a deferred recipient is tried again. Times in ms. */
+export interface RetrySchedule {
+  /** The wait after the first failure. */
+  readonly first: number;
+  /** What each wait is multiplied by. */
+  readonly factor: number;
+  /** The longest wait. */
+  readonly longest: number;
+  /** The share by which a wait is made shorter or longer at random, 0 to 1. */
+  readonly jitter: number;
+  /** After this long in the queue a message is given up. */
+  readonly lifetime: number;
+}
+
+/** How mail leaves. Times in ms, sizes in octets. */
+export interface DeliverySettings {
+  /** The port of MX hosts. */
+  readonly port: number;
+  /** Whether next hops on loopback, private and other special addresses are connected to. */
+  readonly allowPrivate: boolean;
+  readonly smarthost?: Smarthost;
+  /** The name server; undefined for the system's. */
+  readonly dns?: NameServer;
+  /** PEM certificates of further authorities that next hops may be verified by. */
+  readonly caCerts: readonly string[];
+  /** Connections out at once. */
+  readonly concurrency: number;
+  /** Connections at once to one destination. */
+  readonly concurrencyPerDestination: number;
+  /** Messages over one connection. */
+  readonly messagesPerConnection: number;
+  /** How long an unused connection is kept. */
+  readonly idleTimeout: number;
+  /** For connecting. */
+  readonly connectTimeout: number;
+  /** For the greeting, EHLO, MAIL, RCPT and STARTTLS (RFC 5321 §4.5.3.2: 5 minutes). */
+  readonly commandTimeout: number;
+  /** For the 354 after DATA (2 minutes) and for each block of content sent (3 minutes). */
+  readonly dataTimeout: number;
+  /** For the reply to the final dot (10 minutes). */
+  readonly finalTimeout: number;
+  /** Recipients in one transaction (RFC 5321 §4.5.3.1.8 promises 100). */
+  readonly recipientsPerTransaction: number;
+  readonly retry: RetrySchedule;
+}
+
+/** Everything that can be set. */
+export interface Config {
+  readonly listen: readonly ListenAddress[];
+  /** What the server calls itself. */
+  readonly hostname: string;
+  /** The spool's directory. */
+  readonly spool: string;
+  /** Domains anyone may send to: lower case, A-labels. */
+  readonly localDomains: readonly string[];
+  /** When not empty: the only addresses that exist in the local domains; lower case. */
+  readonly localRecipients: readonly string[];
+  /** Networks in CIDR notation whose clients may relay. */
+  readonly trust: readonly string[];
+  /** Accept and queue, deliver nothing. */
+  readonly hold: boolean;
+  /** The certificate to show; undefined: one is made and kept in the spool. */
+  readonly certificate?: Certificate;
+  /** How long a stop waits for open transactions and deliveries, ms. */
+  readonly stopGrace: number;
+  readonly limits: Limits;
+  readonly delivery: DeliverySettings;
+}
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/** The limits where nothing else is configured. */
+export const DEFAULT_LIMITS: Limits = {
+  commandLine: 512,
+  recipients: 1000,
+  messageSize: 128 * MIB,
+  errors: 20,
+  idleCommands: 100,
+  connections: 10_000,
+  connectionsPerAddress: 5_000,
+  commandTimeout: 5 * MINUTE,
+  dataTimeout: 3 * MINUTE,
+  dataRate: 100,
+  headerSize: 256 * KIB,
+  hops: 50,
+  tlsTimeout: 30 * SECOND,
+};
+
+/** The delivery settings where nothing else is configured. */
+export const DEFAULT_DELIVERY: DeliverySettings = {
+  port: 25,
+  allowPrivate: false,
+  caCerts: [],
+  concurrency: 200,
+  concurrencyPerDestination: 20,
+  messagesPerConnection: 1000,
+  idleTimeout: 5 * SECOND,
+  connectTimeout: 30 * SECOND,
+  commandTimeout: 5 * MINUTE,
+  dataTimeout: 3 * MINUTE,
+  finalTimeout: 10 * MINUTE,
+  recipientsPerTransaction: 100,
+  retry: { first: 5 * MINUTE, factor: 2, longest: 4 * HOUR, jitter: 0.1, lifetime: 5 * DAY },
+};
+
+/** The networks that may relay where nothing else is configured. */
+export const LOOPBACK_NETWORKS: readonly string[] = ["127.0.0.0/8", "::1/128"];

@@ -1,0 +1,44 @@
+/**
+ * The envelope (RFC 5321 §2.3.1): who a message is from and for, apart from its
+ * content, and what the client that brought it was.
+ *
+ * @module
+ */
+
+/** The TLS session of a connection. */
+export interface TlsInfo {
+  /** E.g. `TLSv1.3`; `TLSv1.2+` where the runtime does not tell which of the two. */
+  readonly version: string;
+  /** The cipher suite's name, where the runtime tells it. */
+  readonly cipher?: string;
+  /** Whether the peer's certificate was verified against its name. Of a client's connection to us: false. */
+  readonly verified: boolean;
+}
+
+/** What is known of the client that brought a message. */
+export interface ClientInfo {
+  /** Its IP address, IPv4-mapped IPv6 addresses written as IPv4. `""` for the library's own `send()`. */
+  readonly address: string;
+  /** Its port. */
+  readonly port: number;
+  /** What it called itself in HELO or EHLO; checked for syntax only. */
+  readonly helo: string;
+  /** The `with` keyword of its Received header: SMTP, ESMTP, ESMTPS, UTF8SMTP, … (RFC 3848, RFC 6531). */
+  readonly protocol: string;
+  /** Its TLS session, when there is one. */
+  readonly tls?: TlsInfo;
+}
+
+/** An envelope as accepted. */
+export interface Envelope {
+  /** The sender's mailbox; `""` is the null reverse-path `<>`. */
+  readonly reversePath: string;
+  /** The recipients' mailboxes, in the order of RCPT, at least one. */
+  readonly recipients: readonly string[];
+  /** Whether MAIL carried SMTPUTF8 (RFC 6531). */
+  readonly smtputf8: boolean;
+  /** The BODY parameter of MAIL (RFC 6152). */
+  readonly body: "7BIT" | "8BITMIME";
+  /** Who brought it. */
+  readonly client: ClientInfo;
+}

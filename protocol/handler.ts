@@ -1,0 +1,81 @@
+/**
+ * What the SMTP conversation asks of the server around it: whether a sender and
+ * a recipient are welcome, and where the content goes. The conversation itself
+ * (`protocol.ts`) knows no sockets, files or policy.
+ *
+ * @module
+ */
+import type { MaybePromise } from "../base/maybe_promise.ts";
+import type { ClientInfo, Envelope } from "../message/envelope.ts";
+import type { SmtpReply } from "./reply.ts";
+
+/** A parsed MAIL command (RFC 5321 §4.1.1.2). */
+export interface MailCommand {
+  /** The mailbox; `""` for `<>`. */
+  readonly reversePath: string;
+  /** The SIZE parameter in octets (RFC 1870). */
+  readonly size?: number;
+  /** The BODY parameter (RFC 6152); 7BIT when absent. */
+  readonly body: "7BIT" | "8BITMIME";
+  /** Whether SMTPUTF8 was given (RFC 6531). */
+  readonly smtputf8: boolean;
+}
+
+/** A parsed RCPT command (RFC 5321 §4.1.1.3). */
+export interface RcptCommand {
+  /** The mailbox: source routes are dropped, `Postmaster` without a domain stays as it is. */
+  readonly address: string;
+  /** Its domain as the mail system compares it: lower case, A-labels, no trailing dot; an address literal in its brackets; `""` for bare `postmaster`. */
+  readonly domain: string;
+}
+
+/** Where the content of one message goes. Ends with exactly one of `finish` and `abort`. */
+export interface MessageSink {
+  /** Takes decoded content: no dot-stuffing, no end-of-data. Copied before it returns or its promise resolves. Never throws. */
+  write(chunk: Uint8Array): MaybePromise<void>;
+  /** The true end of a well-framed message: gives the reply, positive only once the message is durable. */
+  finish(): MaybePromise<SmtpReply>;
+  /** The message is not to be kept: refused by the framing, over its size, reset, or the client is gone. */
+  abort(): void;
+}
+
+/** What the conversation asks. A method that throws makes the session answer 451 4.3.0 and log; it never ends it. */
+export interface SessionHandler {
+  /** Whether the sender is welcome. */
+  mail(mail: MailCommand, client: ClientInfo): MaybePromise<SmtpReply>;
+  /** Whether the recipient is; a positive reply puts it into the envelope. */
+  rcpt(rcpt: RcptCommand, client: ClientInfo): MaybePromise<SmtpReply>;
+  /** DATA or the first BDAT came with at least one recipient: a sink, or a refusal. */
+  message(envelope: Envelope): MaybePromise<MessageSink | SmtpReply>;
+}
+
+/** Bounds on one session. */
+export interface SessionLimits {
+  /** Octets of a command line, CRLF included (RFC 5321 §4.5.3.1.4: 512; MAIL and RCPT get what their extensions add). */
+  readonly commandLine: number;
+  /** Recipients of one message. */
+  readonly recipients: number;
+  /** Octets of a message's content. */
+  readonly messageSize: number;
+  /** Replies with 5yz to faulty commands (not to policy) before 421 closes the session. */
+  readonly errors: number;
+  /** Commands in a row that bring no message nearer (NOOP, RSET, VRFY, HELP, EHLO, unknown ones) before 421 closes the session. */
+  readonly idleCommands: number;
+}
+
+/** What a session needs to know of its server. */
+export interface SessionOptions {
+  /** What the server calls itself in the greeting and in EHLO. */
+  readonly hostname: string;
+  /** Whether STARTTLS can be had. */
+  readonly startTls: boolean;
+  readonly limits: SessionLimits;
+}
+
+/** What the transport does after a step of the session: sends `output`, then `next`. */
+export interface Step {
+  /** Octets to send; may be empty. */
+  readonly output: Uint8Array;
+  /** `read`: wait for octets and `receive` them; `starttls`: upgrade, then `secured`; `close`: hang up. */
+  readonly next: "read" | "starttls" | "close";
+}

@@ -1,0 +1,245 @@
+/**
+ * What a queue is: the promise behind "250", the states of a message and of its
+ * recipients, and the calls through which mail enters, is claimed for delivery,
+ * and is settled. Stores implement it; `docs/queue.md` numbers the states.
+ *
+ * @module
+ */
+import type { MaybePromise } from "../base/maybe_promise.ts";
+import type { Envelope, TlsInfo } from "../message/envelope.ts";
+
+/**
+ * What is known of one recipient.
+ * - `waiting`: to be tried at `nextAttempt`; "deferred" once `attempts` is above 0
+ * - `delivered`: a next hop took it, or it was dropped by request
+ * - `failed`: given up for good; its sender has not been told yet
+ * - `bounced`: given up, and its sender told, or nobody is to be told
+ */
+export type RecipientStatus = "waiting" | "delivered" | "failed" | "bounced";
+
+/** What a failure touches: this connection, every message to this host, this message wherever it goes, or one recipient. */
+export type FailureScope = "session" | "host" | "message" | "recipient";
+
+/** Why a recipient was not delivered to. */
+export interface DeliveryError {
+  /** The code of the reply that decided it; absent when no reply came. */
+  readonly code?: number;
+  /** The enhanced status code, from the reply or given by us (RFC 3463). */
+  readonly enhanced?: string;
+  /** The remote reply or our own words; one line, printable, at most 1,000 characters. */
+  readonly text: string;
+  /** The host that said it, as `name[address]:port`; absent when none was reached. */
+  readonly hop?: string;
+  /** What it touches. */
+  readonly scope: FailureScope;
+  /** Whether trying again is pointless. */
+  readonly permanent: boolean;
+}
+
+/** One recipient of a queued message. */
+export interface Recipient {
+  /** The forward-path's mailbox as accepted. */
+  readonly address: string;
+  status: RecipientStatus;
+  /** How many times delivery was tried. */
+  attempts: number;
+  /** When it is tried next, ms since 1970; only of use while waiting. */
+  nextAttempt: number;
+  /** The last failure. */
+  lastError?: DeliveryError;
+}
+
+/** One attempt to deliver to some recipients of a message: a line of its history. */
+export interface Attempt {
+  /** When it began, ms since 1970. */
+  readonly at: number;
+  /** How long it took, ms. */
+  readonly took: number;
+  /** What was tried: the recipients' domain, or the smarthost. */
+  readonly destination: string;
+  /** The positions of its recipients in the message's list. */
+  readonly recipients: readonly number[];
+  /** The host's name that decided it; absent when none was found. */
+  readonly host?: string;
+  /** The address and port connected to, as `address:port`. */
+  readonly address?: string;
+  /** The TLS session; absent when plaintext was used. */
+  readonly tls?: TlsInfo;
+  /** The reply or error that decided it, one line. */
+  readonly reply: string;
+  /** What became of it: `mixed` when recipients fared differently. */
+  readonly outcome: "delivered" | "deferred" | "failed" | "mixed";
+  /** What happens next and why, one line. */
+  readonly next: string;
+}
+
+/** A message in the queue, without its content. */
+export interface QueuedMessage {
+  /** Time-sortable, 80 random bits, only `[0-9A-Z]`. */
+  readonly id: string;
+  /** When it was accepted, ms since 1970. */
+  readonly arrived: number;
+  readonly envelope: Envelope;
+  /** Octets of content. */
+  readonly size: number;
+  /** Whether the content holds an octet above 127. */
+  readonly eightBit: boolean;
+  /** One for each of `envelope.recipients`, in that order. */
+  readonly recipients: Recipient[];
+  /** The latest attempts, oldest first, at most {@linkcode HISTORY_LENGTH}. */
+  readonly history: Attempt[];
+  /** Held: not delivered until released. */
+  held: boolean;
+}
+
+/** How many attempts a message's history keeps. */
+export const HISTORY_LENGTH = 100;
+
+/** A message's content, exactly as accepted. */
+export interface Content {
+  /** Octets. */
+  readonly size: number;
+  /** All of it, when it is in memory. */
+  readonly bytes?: Uint8Array;
+  /** All of it in order, in chunks of at most 64 KiB each; may be called again. Throws {@linkcode QueueError} when it cannot be read. */
+  stream(): AsyncIterable<Uint8Array>;
+}
+
+/** A message on its way in. Ends with exactly one of `commit` and `abort`. */
+export interface Draft {
+  /** The id it will have. */
+  readonly id: string;
+  /** What was written so far. */
+  readonly content: Content;
+  /**
+   * Takes more content; the chunk is copied or written before this returns or
+   * its promise resolves. Wait for the promise before the next call.
+   *
+   * Never throws for storage: a failure is kept and thrown by `commit`, so
+   * that the dialogue can go on to the true end of the data.
+   */
+  write(chunk: Uint8Array): MaybePromise<void>;
+  /**
+   * Makes it durable: when this resolves, the message survives a crash and a
+   * power cut.
+   *
+   * @throws {QueueError} when it could not be made durable; it is not queued then.
+   */
+  commit(envelope: Envelope, options?: CommitOptions): Promise<QueuedMessage>;
+  /** Forgets it and what it wrote. Never throws. */
+  abort(): MaybePromise<void>;
+}
+
+/** How a message enters the queue. */
+export interface CommitOptions {
+  /** Hold it instead of delivering it. */
+  readonly hold?: boolean;
+}
+
+/** What a settlement says of one recipient. */
+export interface RecipientChange {
+  /** Its position in the message's list. */
+  readonly index: number;
+  readonly status: RecipientStatus;
+  /** Whether this counts as an attempt. */
+  readonly tried: boolean;
+  /** When to try next; for `waiting`. */
+  readonly nextAttempt?: number;
+  /** Why, when not delivered. */
+  readonly error?: DeliveryError;
+}
+
+/** What came of an attempt. */
+export interface Settlement {
+  readonly changes: readonly RecipientChange[];
+  /** The line for the history; absent when nothing was tried. */
+  readonly attempt?: Attempt;
+}
+
+/** A message that the delivery loop holds; nobody else is given it meanwhile. */
+export interface Claim {
+  /** The message as it stands; changed only through `settle`. */
+  readonly message: QueuedMessage;
+  /** Opens the content. */
+  content(): Content;
+  /**
+   * Records what became of some recipients. When it resolves: either every
+   * recipient of the message is finished and it is gone from the queue, or what
+   * changed is durable. Several may be under way at once for one claim.
+   *
+   * @throws {QueueError} when it could not be recorded; the message stays
+   * claimed, and is in the queue again after `release`.
+   */
+  settle(settlement: Settlement): Promise<void>;
+  /**
+   * Gives the claim back: the message waits for its next due recipient, or, when
+   * `failed` recipients are left, is due at once. After this the claim is dead.
+   */
+  release(): void;
+}
+
+/** A waiting message in a few words, as kept in memory for each one. */
+export interface Summary {
+  readonly id: string;
+  /** When the first of its recipients is due, ms since 1970. */
+  readonly due: number;
+  /** The domains of its unfinished recipients, lower case, each once. */
+  readonly domains: readonly string[];
+  /** Whether it waits because a host did not answer or answered for all messages (scope `host` or `session`). */
+  readonly hostFailure: boolean;
+  readonly held: boolean;
+}
+
+/** How much is in a queue. */
+export interface QueueCounts {
+  /** Messages not finished, claimed and held ones included. */
+  readonly messages: number;
+  /** Of these: claimed now. */
+  readonly claimed: number;
+  /** Of these: held. */
+  readonly held: number;
+}
+
+/** A durable queue of messages. */
+export interface Queue {
+  /** Begins a message. @throws {QueueError} `no-space` below the low-water mark. */
+  draft(): Draft;
+  /**
+   * Claims messages that are due now, longest due first, at most `limit`.
+   * A message is due when one of its recipients waits and its time has come,
+   * or when one has `failed` and its sender has to be told.
+   * A message that cannot be read is set aside and logged, not returned.
+   */
+  claim(limit: number): Promise<Claim[]>;
+  /** Claims one message by id whether or not it is due; undefined when it is not there, held or already claimed. */
+  claimById(id: string): Promise<Claim | undefined>;
+  /** When the next unclaimed message is due, ms since 1970; Infinity when none waits. */
+  nextDue(): number;
+  /** Says whom to tell when `nextDue` became earlier than it was. One listener; a second replaces it. */
+  onDue(listener: () => void): void;
+  /** Makes waiting messages that match due now; gives how many. Not recorded on disk: a restart forgets it. */
+  wake(matches: (summary: Summary) => boolean): number;
+  /** The messages not claimed, in no order. */
+  summaries(): Iterable<Summary>;
+  /** The message as recorded, wherever it is; undefined when it is not in the queue. */
+  read(id: string): Promise<QueuedMessage | undefined>;
+  /** How much is in it. */
+  counts(): QueueCounts;
+  /** Files what is unfinished and gives up the store. Drafts and claims left open are lost or wait again. */
+  close(): Promise<void>;
+}
+
+/** Why the queue could not do it. `no-space`: 452 4.3.1; `storage`: 451 4.3.0. */
+export type QueueErrorKind = "no-space" | "storage";
+
+/** A failure of the queue's store. */
+export class QueueError extends Error {
+  /** What kind of failure it is. */
+  readonly kind: QueueErrorKind;
+  /** Makes one; `cause` is the error of the system. */
+  constructor(kind: QueueErrorKind, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.name = "QueueError";
+    this.kind = kind;
+  }
+}
