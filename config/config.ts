@@ -20,17 +20,21 @@ export interface ListenAddress {
 export interface Smarthost {
   /** A name or an IP address, without brackets. */
   readonly host: string;
+  /** Its port. */
   readonly port: number;
   /** Implicit TLS from the first octet (`smtps://`), certificate verified. */
   readonly implicitTls: boolean;
   /** With a password: AUTH PLAIN, only over verified TLS. */
   readonly user?: string;
+  /** Given exactly when `user` is. */
   readonly password?: string;
 }
 
 /** A certificate chain and its key, PEM. */
 export interface Certificate {
+  /** The chain, the server's own certificate first. */
   readonly cert: string;
+  /** The private key of the first. */
   readonly key: string;
 }
 
@@ -38,6 +42,7 @@ export interface Certificate {
 export interface NameServer {
   /** An IP address. */
   readonly host: string;
+  /** 53 where nothing else is said. */
   readonly port: number;
 }
 
@@ -81,6 +86,7 @@ export interface DeliverySettings {
   readonly port: number;
   /** Whether next hops on loopback, private and other special addresses are connected to. */
   readonly allowPrivate: boolean;
+  /** Gets everything, when there is one. */
   readonly smarthost?: Smarthost;
   /** The name server; undefined for the system's. */
   readonly dns?: NameServer;
@@ -104,11 +110,13 @@ export interface DeliverySettings {
   readonly finalTimeout: number;
   /** Recipients in one transaction (RFC 5321 §4.5.3.1.8 promises 100). */
   readonly recipientsPerTransaction: number;
+  /** When to try again. */
   readonly retry: RetrySchedule;
 }
 
 /** Everything that can be set. */
 export interface Config {
+  /** At least one. */
   readonly listen: readonly ListenAddress[];
   /** What the server calls itself. */
   readonly hostname: string;
@@ -126,7 +134,9 @@ export interface Config {
   readonly certificate?: Certificate;
   /** How long a stop waits for open transactions and deliveries, ms. */
   readonly stopGrace: number;
+  /** Bounds on what clients may do. */
   readonly limits: Limits;
+  /** How mail leaves. */
   readonly delivery: DeliverySettings;
 }
 
@@ -173,3 +183,16 @@ export const DEFAULT_DELIVERY: DeliverySettings = {
 
 /** The networks that may relay where nothing else is configured. */
 export const LOOPBACK_NETWORKS: readonly string[] = ["127.0.0.0/8", "::1/128"];
+
+/** The configuration where nothing is set, but for the server's name. */
+export const DEFAULT_CONFIG: Omit<Config, "hostname"> = {
+  listen: [{ port: 2525, tls: false }],
+  spool: "./spool",
+  localDomains: [],
+  localRecipients: [],
+  trust: LOOPBACK_NETWORKS,
+  hold: false,
+  stopGrace: 30 * SECOND,
+  limits: DEFAULT_LIMITS,
+  delivery: DEFAULT_DELIVERY,
+};

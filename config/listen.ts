@@ -1,0 +1,38 @@
+/**
+ * The addresses of listeners and name servers as they are written. What is not
+ * one throws a `TypeError` that says what was expected.
+ *
+ * @module
+ */
+import { isIP } from "node:net";
+import type { ListenAddress, NameServer } from "./config.ts";
+import { parseHostPort, parsePort } from "./host_port.ts";
+
+/**
+ * An address to listen on: `:2525` or `2525` for every interface,
+ * `127.0.0.1:2525`, `[::1]:2525`, `localhost:2525`; `smtps://` before it for
+ * implicit TLS, `smtp://` for none. Port 0 takes a free one.
+ *
+ * @throws {TypeError} when it is not one.
+ */
+export function parseListen(text: string): ListenAddress {
+  const [, scheme, rest] = /^(?:(smtps?):\/\/)?(.*)$/s.exec(text) ?? [];
+  const tls = scheme === "smtps";
+  if (/^\d+$/.test(rest!)) return { port: parsePort(rest!, 0), tls };
+  const { host, port } = parseHostPort(rest!, 0);
+  if (port === undefined) throw new TypeError("expected HOST:PORT or :PORT; the port is missing");
+  return host === "" ? { port, tls } : { hostname: host, port, tls };
+}
+
+/**
+ * A name server: an IP address, with `:PORT` where it is not 53.
+ *
+ * @throws {TypeError} when it is not one.
+ */
+export function parseNameServer(text: string): NameServer {
+  const { host, port = 53 } = parseHostPort(text);
+  if (isIP(host) === 0) {
+    throw new TypeError("expected the IP address of a name server, such as 192.0.2.53:53");
+  }
+  return { host, port };
+}

@@ -1,0 +1,153 @@
+/**
+ * Puts the configuration together: flags win over the environment, the
+ * environment over the file, the file over the defaults. Whatever is wrong is
+ * collected over all three and thrown as one {@linkcode ConfigError}.
+ *
+ * @module
+ */
+import type { Certificate, Config, DeliverySettings } from "./config.ts";
+import { DEFAULT_CONFIG, DEFAULT_DELIVERY } from "./config.ts";
+import { nameOfMachine } from "./domain_name.ts";
+import { fileSource, readSettingFile } from "./file.ts";
+import { didYouMean } from "./nearest.ts";
+import { readCertificates, readKeyPair } from "./pem.ts";
+import { type Fault, knownKeys, type LogFormat, type LogLevel } from "./schema.ts";
+import { readSettings, type Settings } from "./schema.ts";
+import { withoutUserinfo } from "./smarthost.ts";
+import { ConfigError, environmentSource, type Source } from "./source.ts";
+
+/** What is configured. */
+export interface Loaded {
+  /** For the server. */
+  readonly config: Config;
+  /** How log records are written. */
+  readonly logFormat: LogFormat;
+  /** The least grave records that are written. */
+  readonly logLevel: LogLevel;
+}
+
+/** What the configuration is read from. */
+export interface Inputs {
+  /** What the flags set. */
+  readonly flags: Source;
+  /** The file named by `--config`. */
+  readonly configFile?: string;
+  /** Reads an environment variable. */
+  readonly variable: (name: string) => string | undefined;
+  /** The machine's name. */
+  readonly machineName: string;
+}
+
+/**
+ * Reads the whole configuration.
+ *
+ * @throws {ConfigError} with everything that is wrong with it.
+ */
+export async function loadConfig(inputs: Inputs): Promise<Loaded> {
+  const sources = [
+    ...await configFileSource(inputs),
+    environmentSource(inputs.variable),
+    inputs.flags,
+  ];
+  const settings = merge(sources);
+  const where = (key: string) =>
+    sources.findLast(({ values }) => key in values)?.where([key]) ?? key;
+  const certificate = await configuredCertificate(settings, where);
+  const caCerts = settings.ca_file === undefined
+    ? []
+    : await readCertificates(settings.ca_file, where("ca_file"));
+  return {
+    config: complete(settings, certificate, caCerts, inputs.machineName),
+    logFormat: settings.log_format ?? "pretty",
+    logLevel: settings.log_level ?? "info",
+  };
+}
+
+/** The file's source, when there is a file. */
+async function configFileSource({ configFile, variable }: Inputs): Promise<Source[]> {
+  const path = configFile ?? variable("SMTP_CONFIG");
+  if (path === undefined) return [];
+  const where = configFile === undefined ? "SMTP_CONFIG" : "--config";
+  return [fileSource(path, await readSettingFile(path, where))];
+}
+
+/** Checks every source and lays the later ones over the earlier. */
+function merge(sources: readonly Source[]): Settings {
+  const problems: string[] = [];
+  let merged: Settings = {};
+  for (const source of sources) {
+    const read = readSettings(source.values);
+    if ("faults" in read) problems.push(...read.faults.map((fault) => describe(fault, source)));
+    else merged = { ...merged, ...read.settings };
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+  return merged;
+}
+
+/** A fault in a line: where, what was found, what was expected. */
+function describe({ path, unknownKey, message }: Fault, source: Source): string {
+  const where = source.where(path);
+  if (unknownKey) {
+    return `${where}: unknown key${didYouMean(String(path.at(-1)), knownKeys(path.slice(0, -1)))}`;
+  }
+  return `${where} ${shown(path, source.values)}: ${message}`;
+}
+
+/** The value at a place, on one line and without a password. */
+function shown(path: readonly (string | number)[], values: unknown): string {
+  const found = path.reduce<unknown>((at, key) => (at as Record<string, unknown>)[key], values);
+  const text = JSON.stringify(found) ?? "";
+  return path[0] === "smarthost" && typeof found === "string"
+    ? JSON.stringify(withoutUserinfo(found))
+    : text.slice(0, 200);
+}
+
+async function configuredCertificate(
+  { tls_cert, tls_key }: Settings,
+  where: (key: string) => string,
+): Promise<Certificate | undefined> {
+  if (tls_cert === undefined && tls_key === undefined) return undefined;
+  if (tls_key === undefined) throw new ConfigError([`${where("tls_cert")}: needs tls-key as well`]);
+  if (tls_cert === undefined) {
+    throw new ConfigError([`${where("tls_key")}: needs tls-cert as well`]);
+  }
+  return await readKeyPair(
+    { path: tls_cert, where: where("tls_cert") },
+    { path: tls_key, where: where("tls_key") },
+  );
+}
+
+/** The configuration with the default of everything that is not set. */
+function complete(
+  settings: Settings,
+  certificate: Certificate | undefined,
+  caCerts: string[],
+  machineName: string,
+): Config {
+  return {
+    listen: settings.listen ?? DEFAULT_CONFIG.listen,
+    hostname: settings.hostname ?? nameOfMachine(machineName),
+    spool: settings.spool ?? DEFAULT_CONFIG.spool,
+    localDomains: settings.local_domain ?? DEFAULT_CONFIG.localDomains,
+    localRecipients: settings.local_recipients ?? DEFAULT_CONFIG.localRecipients,
+    trust: settings.trust ?? DEFAULT_CONFIG.trust,
+    hold: settings.hold ?? DEFAULT_CONFIG.hold,
+    certificate,
+    stopGrace: settings.stop_grace ?? DEFAULT_CONFIG.stopGrace,
+    limits: { ...DEFAULT_CONFIG.limits, ...settings.limits },
+    delivery: deliverySettings(settings, caCerts),
+  };
+}
+
+function deliverySettings(settings: Settings, caCerts: string[]): DeliverySettings {
+  return {
+    ...DEFAULT_DELIVERY,
+    ...settings.delivery,
+    port: settings.delivery_port ?? DEFAULT_DELIVERY.port,
+    allowPrivate: settings.allow_private ?? DEFAULT_DELIVERY.allowPrivate,
+    smarthost: settings.smarthost,
+    dns: settings.dns,
+    caCerts,
+    retry: { ...DEFAULT_DELIVERY.retry, ...settings.retry },
+  };
+}
