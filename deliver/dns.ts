@@ -1,0 +1,236 @@
+/**
+ * MX and address look-ups that never confuse "no such domain", which is
+ * permanent, with "no answer", which is temporary. `Deno.resolveDns` is asked
+ * first; it reports both as the same error, so whenever it finds nothing the
+ * question is put to the name servers again and the rcode of their answer
+ * decides. Never throws: what goes wrong is a `no-answer`.
+ *
+ * @module
+ */
+import { getServers } from "node:dns";
+import { isIP, isIPv4, isIPv6 } from "node:net";
+import { type Clock, systemClock } from "../base/clock.ts";
+import type { NameServer } from "../config/config.ts";
+import { ExpiringCache } from "./dns_cache.ts";
+import { queryDns, type QueryType, type WireRecord } from "./dns_query.ts";
+
+/**
+ * An answer.
+ * - `found`: the records; none when all there were are malformed
+ * - `none`: the name exists and has no such record
+ * - `no-such-domain`: the name does not exist (NXDOMAIN)
+ * - `no-answer`: nothing is known: SERVFAIL, REFUSED, a timeout, a broken answer
+ */
+export type DnsAnswer<T> =
+  | { readonly kind: "found"; readonly records: readonly T[] }
+  | { readonly kind: "none" }
+  | { readonly kind: "no-such-domain" }
+  | { readonly kind: "no-answer"; readonly reason: string };
+
+/** An MX record (RFC 5321 §5.1). */
+export interface MxRecord {
+  /** The lowest is tried first. */
+  readonly preference: number;
+  /** The host: lower case, no final dot; `""` is the root, the null MX (RFC 7505). */
+  readonly exchange: string;
+}
+
+/** Answers the questions that routing asks. Never throws. */
+export interface Resolver {
+  /** The MX records of a domain in A-labels, best preference first, at most {@linkcode MOST_MX_RECORDS}. */
+  mx(domain: string): Promise<DnsAnswer<MxRecord>>;
+  /**
+   * The IP addresses of a host, at most {@linkcode MOST_ADDRESSES}. IPv4 comes
+   * first: many receivers judge mail over IPv6 more strictly than RFC 6724,
+   * which would prefer it, could know.
+   */
+  addresses(host: string): Promise<DnsAnswer<string>>;
+}
+
+/** How a resolver is set up. */
+export interface DnsResolverOptions {
+  /** The name server to ask; the system's where not given. */
+  readonly nameServer?: NameServer;
+  /** For one question with all its repetitions, ms; 10 s where not given. */
+  readonly timeout?: number;
+  /** The machine's where not given. */
+  readonly clock?: Clock;
+}
+
+/** The most MX records of one domain that are used. */
+export const MOST_MX_RECORDS = 100;
+/** The most addresses of one host that are used. */
+export const MOST_ADDRESSES = 50;
+
+const DEFAULT_TIMEOUT = 10_000;
+/** How long an answer is used, ms. `Deno.resolveDns` does not tell the TTL; this is as short as the shortest that is common. */
+const ANSWER_TTL = 60_000;
+/** How long "no answer" is, ms: long enough that the messages of one moment do not all wait for the same timeout. */
+const NO_ANSWER_TTL = 3_000;
+/** How many answers are kept. */
+const CACHE_CAPACITY = 10_000;
+
+/** What the records of a type are made into; undefined for a malformed one. */
+type Reader<T> = (data: unknown) => T | undefined;
+
+/** A resolver that asks the DNS, and keeps answers for a minute. */
+export class DnsResolver implements Resolver {
+  readonly #nameServer: NameServer | undefined;
+  readonly #timeout: number;
+  readonly #clock: Clock;
+  readonly #mx: ExpiringCache<DnsAnswer<MxRecord>>;
+  readonly #addresses: ExpiringCache<DnsAnswer<string>>;
+  readonly #closed = new AbortController();
+
+  /** Makes one. */
+  constructor(options: DnsResolverOptions = {}) {
+    this.#nameServer = options.nameServer;
+    this.#timeout = options.timeout ?? DEFAULT_TIMEOUT;
+    this.#clock = options.clock ?? systemClock;
+    this.#mx = new ExpiringCache(this.#clock, CACHE_CAPACITY, lifetime);
+    this.#addresses = new ExpiringCache(this.#clock, CACHE_CAPACITY, lifetime);
+  }
+
+  /** {@inheritDoc Resolver.mx} */
+  mx(domain: string): Promise<DnsAnswer<MxRecord>> {
+    return this.#mx.get(domain, async () => {
+      const answer = await this.#ask(domain, "MX", readMx);
+      return answer.kind === "found"
+        ? { kind: "found", records: bestFirst(answer.records) }
+        : answer;
+    });
+  }
+
+  /** {@inheritDoc Resolver.addresses} */
+  addresses(host: string): Promise<DnsAnswer<string>> {
+    return this.#addresses.get(host, async () => {
+      const [ipv4, ipv6] = await Promise.all([
+        this.#ask(host, "A", (data) => readAddress(data, isIPv4)),
+        this.#ask(host, "AAAA", (data) => readAddress(data, isIPv6)),
+      ]);
+      return bothFamilies(ipv4, ipv6);
+    });
+  }
+
+  /** Ends the questions under way, and all later ones, with `no-answer`. */
+  close(): void {
+    this.#closed.abort();
+  }
+
+  async #ask<T>(name: string, type: QueryType, read: Reader<T>): Promise<DnsAnswer<T>> {
+    if (!isHostName(name)) return { kind: "no-such-domain" };
+    const deadline = this.#clock.now() + this.#timeout;
+    const controller = new AbortController();
+    const end = (): void => controller.abort();
+    const cancel = this.#clock.after(this.#timeout, end);
+    this.#closed.signal.addEventListener("abort", end);
+    if (this.#closed.signal.aborted) end();
+    try {
+      const found = await this.#askSystem(name, type, controller.signal);
+      if (found.length > 0) return { kind: "found", records: readAll(found, read) };
+      return await this.#askAgain(name, type, read, deadline, controller.signal);
+    } finally {
+      cancel();
+      this.#closed.signal.removeEventListener("abort", end);
+    }
+  }
+
+  /** The first question. Empty when nothing was found, whatever the reason. */
+  async #askSystem(name: string, type: QueryType, signal: AbortSignal): Promise<unknown[]> {
+    const nameServer = this.#nameServer &&
+      { ipAddr: this.#nameServer.host, port: this.#nameServer.port };
+    try {
+      // The final dot makes the name absolute: no search domain of the system is tried.
+      return await Deno.resolveDns(`${name}.`, type, { nameServer, signal });
+    } catch {
+      return [];
+    }
+  }
+
+  /** The second question, whose rcode decides. */
+  async #askAgain<T>(
+    name: string,
+    type: QueryType,
+    read: Reader<T>,
+    deadline: number,
+    signal: AbortSignal,
+  ): Promise<DnsAnswer<T>> {
+    if (signal.aborted) return noAnswer(name, type, "timed out");
+    try {
+      const servers = this.#nameServer === undefined ? systemNameServers() : [this.#nameServer];
+      const options = { servers, clock: this.#clock, deadline, signal };
+      const { exists, records } = await queryDns(name, type, options);
+      if (!exists) return { kind: "no-such-domain" };
+      if (records.length === 0) return { kind: "none" };
+      return { kind: "found", records: readAll(records.map(dataOf), read) };
+    } catch (error) {
+      return noAnswer(name, type, error instanceof Error ? error.message : String(error));
+    }
+  }
+}
+
+function noAnswer<T>(name: string, type: QueryType, why: string): DnsAnswer<T> {
+  return { kind: "no-answer", reason: `${type} look-up of ${name}: ${why}` };
+}
+
+function lifetime<T>(answer: DnsAnswer<T>): number {
+  return answer.kind === "no-answer" ? NO_ANSWER_TTL : ANSWER_TTL;
+}
+
+/**
+ * Whether a name is one that a host can have: letters, digits, hyphens, and the
+ * underscores that some have all the same; not all digits at its end, as an
+ * IPv4 address is (RFC 1123 §2.1, RFC 3696 §2).
+ */
+export function isHostName(name: string): boolean {
+  return name.length <= 253 && /^[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*$/i.test(name) &&
+    !/(?:^|\.)\d+$/.test(name);
+}
+
+/** The name servers of the system, each once. */
+function systemNameServers(): NameServer[] {
+  return [...new Set(getServers())].map(parseNameServer);
+}
+
+/** Reads an address, or `address:port` or `[address]:port`, as `getServers` writes them. */
+function parseNameServer(text: string): NameServer {
+  if (isIP(text) !== 0) return { host: text, port: 53 };
+  const colon = text.lastIndexOf(":");
+  const host = text.slice(0, colon).replace(/^\[|\]$/g, "");
+  return { host, port: Number(text.slice(colon + 1)) };
+}
+
+function dataOf(record: WireRecord): unknown {
+  return record.data;
+}
+
+function readAll<T>(data: readonly unknown[], read: Reader<T>): T[] {
+  return data.map(read).filter((record) => record !== undefined);
+}
+
+function readMx(data: unknown): MxRecord | undefined {
+  if (typeof data !== "object" || data === null) return undefined;
+  const { preference, exchange } = data as Partial<MxRecord>;
+  if (typeof preference !== "number" || typeof exchange !== "string") return undefined;
+  const host = exchange.toLowerCase().replace(/\.$/, "");
+  return host === "" || isHostName(host) ? { preference, exchange: host } : undefined;
+}
+
+function bestFirst(records: readonly MxRecord[]): MxRecord[] {
+  return records.toSorted((a, b) => a.preference - b.preference).slice(0, MOST_MX_RECORDS);
+}
+
+function readAddress(data: unknown, isFamily: (text: string) => boolean): string | undefined {
+  return typeof data === "string" && isFamily(data) ? data : undefined;
+}
+
+/** Puts the answers for A and AAAA together. Definite only where both are; what was found counts in any case. */
+function bothFamilies(ipv4: DnsAnswer<string>, ipv6: DnsAnswer<string>): DnsAnswer<string> {
+  const records = [ipv4, ipv6].flatMap((answer) => answer.kind === "found" ? answer.records : []);
+  if (records.length > 0) return { kind: "found", records: records.slice(0, MOST_ADDRESSES) };
+  if (ipv4.kind === "no-answer") return ipv4;
+  if (ipv6.kind === "no-answer") return ipv6;
+  // A name that does not exist for one type exists for none; a server that says otherwise is wrong about one of them.
+  const absent = ipv4.kind === "no-such-domain" && ipv6.kind === "no-such-domain";
+  return { kind: absent ? "no-such-domain" : "none" };
+}

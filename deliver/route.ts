@@ -1,0 +1,274 @@
+/**
+ * From a destination to the hosts that mail for it is brought to, in the order
+ * in which they are tried (RFC 5321 §5.1). A destination without a host is a
+ * failure as a value: permanent only where the DNS was definite.
+ *
+ * @module
+ */
+import { isIP, isIPv4, isIPv6 } from "node:net";
+import { domainToASCII } from "node:url";
+import type { DeliverySettings, Smarthost } from "../config/config.ts";
+import type { DeliveryError } from "../queue/queue.ts";
+import { type AddressGuard, canonicalAddress } from "./address_guard.ts";
+import { type DnsAnswer, isHostName, type MxRecord, type Resolver } from "./dns.ts";
+
+/** One address of one host. */
+export interface Host {
+  /** The name that its certificate has to bear; the address itself where there is no name. */
+  readonly name: string;
+  /** The IP address to connect to: this one was judged, the name is not to be looked up again. */
+  readonly address: string;
+  /** The port to connect to. */
+  readonly port: number;
+}
+
+/** Where mail for a destination goes. */
+export type Route =
+  /** At least one host, best first, looked up while they are tried. To be iterated once. */
+  | { readonly kind: "hosts"; readonly hosts: AsyncIterable<Host> }
+  | { readonly kind: "failure"; readonly error: DeliveryError };
+
+/** What routing needs to know. */
+export interface RouteDeps {
+  /** Asks the DNS. */
+  readonly resolver: Resolver;
+  /** The port of mail hosts, and the smarthost. */
+  readonly settings: Pick<DeliverySettings, "port" | "smarthost">;
+  /** What this server calls itself: a destination's MX of this name is ourselves. */
+  readonly hostname: string;
+  /** Judges each address before it is given out. */
+  readonly guard: AddressGuard;
+  /** A number in [0, 1), for the order of equal preferences. */
+  readonly random: () => number;
+}
+
+/** The most addresses of one destination that are tried in one attempt. */
+export const MOST_HOSTS = 20;
+/** The most MX hosts of one destination whose addresses are looked up. */
+const MOST_EXCHANGES = 20;
+
+/**
+ * The key of a recipient's next hop: recipients with the same one go in one
+ * transaction. The domain in lower-case A-labels, an address literal in its
+ * brackets, or `smarthost HOST:PORT`. A malformed domain gives a key that
+ * {@linkcode route} fails for.
+ */
+export function destinationOf(
+  address: string,
+  settings: Pick<DeliverySettings, "smarthost">,
+): string {
+  if (settings.smarthost !== undefined) return smarthostKey(settings.smarthost);
+  const at = address.lastIndexOf("@"); // a quoted local part may have more of them
+  const domain = at < 0 ? "" : address.slice(at + 1).toLowerCase();
+  const name = domain.endsWith(".") ? domain.slice(0, -1) : domain;
+  return name.startsWith("[") || isHostName(name) ? name : domainToASCII(name);
+}
+
+function smarthostKey({ host, port }: Smarthost): string {
+  return `smarthost ${isIPv6(host) ? `[${host}]` : host}:${port}`;
+}
+
+/** Finds the hosts of a destination that {@linkcode destinationOf} gave. Never throws. */
+export async function route(destination: string, deps: RouteDeps): Promise<Route> {
+  const { smarthost } = deps.settings;
+  if (smarthost !== undefined) return await routeToSmarthost(smarthost, deps);
+  if (destination.startsWith("[")) return await routeToLiteral(destination, deps);
+  if (!isHostName(destination)) {
+    return failure(permanent("5.1.3", `"${destination}" is not a mail domain`));
+  }
+  return await routeByMx(destination, deps);
+}
+
+/**
+ * A smarthost is looked up by address only and connected to wherever it is:
+ * naming it is the operator's permission. Its failures are temporary, because a
+ * mistake in the configuration must not bounce all mail.
+ */
+async function routeToSmarthost(smarthost: Smarthost, deps: RouteDeps): Promise<Route> {
+  const { host, port } = smarthost;
+  const answer = await addressesOf(host, deps.resolver);
+  if (answer.kind !== "found") {
+    const why = answer.kind === "no-answer" ? answer.reason : `${host} has no address`;
+    return failure(temporary(answer.kind === "no-answer" ? "4.4.3" : "4.3.5", `smarthost: ${why}`));
+  }
+  const name = isIP(host) === 0 ? host : canonicalAddress(host);
+  const others = answer.records.filter((address) => !deps.guard.isOwn(address, port));
+  if (others.length === 0) {
+    return failure(temporary("4.3.5", `smarthost ${host}:${port} is this server itself`));
+  }
+  const hosts = others.slice(0, MOST_HOSTS).map((address) => ({ name, address, port }));
+  return { kind: "hosts", hosts: toAsync(hosts) };
+}
+
+/** The addresses of a host that may be written as one. */
+async function addressesOf(host: string, resolver: Resolver): Promise<DnsAnswer<string>> {
+  if (isIP(host) === 0) return await resolver.addresses(host);
+  return { kind: "found", records: [canonicalAddress(host)] };
+}
+
+/** An address literal (RFC 5321 §4.1.3) is its own route. */
+async function routeToLiteral(literal: string, deps: RouteDeps): Promise<Route> {
+  const address = literalAddress(literal);
+  if (address === undefined) {
+    return failure(permanent("5.1.3", `"${literal}" is not an address literal`));
+  }
+  const walk = new HostWalk(literal, deps);
+  return await firstOf(walk, [[{ preference: 0, exchange: address }]]);
+}
+
+function literalAddress(literal: string): string | undefined {
+  const inner = literal.endsWith("]") ? literal.slice(1, -1) : "";
+  if (isIPv4(inner)) return inner;
+  const tag = "ipv6:";
+  if (!inner.toLowerCase().startsWith(tag)) return undefined;
+  const address = inner.slice(tag.length);
+  return isIPv6(address) ? canonicalAddress(address) : undefined;
+}
+
+async function routeByMx(domain: string, deps: RouteDeps): Promise<Route> {
+  const answer = await deps.resolver.mx(domain);
+  switch (answer.kind) {
+    case "no-such-domain":
+      return failure(permanent("5.1.2", `domain ${domain} does not exist`));
+    case "no-answer":
+      return failure(temporary("4.4.3", answer.reason));
+    case "none": // the domain is its own mail host (§5.1, the implicit MX)
+      return await routeByRecords(domain, [{ preference: 0, exchange: domain }], deps);
+    case "found":
+      return await routeByRecords(domain, answer.records, deps);
+  }
+}
+
+async function routeByRecords(
+  domain: string,
+  records: readonly MxRecord[],
+  deps: RouteDeps,
+): Promise<Route> {
+  if (records.length === 1 && records[0]!.exchange === "") {
+    return failure(permanent("5.1.10", `domain ${domain} accepts no mail (null MX)`)); // RFC 7505 §3
+  }
+  // The root among others is no host; RFC 7505 §3 wants it alone.
+  const hosts = records.filter((record) => record.exchange !== "");
+  const groups = byPreference(hosts.slice(0, MOST_EXCHANGES), deps.random);
+  const ours = groups.findIndex((group) => group.some(({ exchange }) => isUs(exchange, deps)));
+  if (ours === 0) return failure(loop(domain));
+  const walk = new HostWalk(domain, deps);
+  return await firstOf(walk, ours < 0 ? groups : groups.slice(0, ours));
+}
+
+function isUs(exchange: string, deps: RouteDeps): boolean {
+  return exchange === deps.hostname.toLowerCase();
+}
+
+/** Records of equal preference together, best first, each group shuffled to spread the load (§5.1). */
+function byPreference(records: readonly MxRecord[], random: () => number): MxRecord[][] {
+  const groups = Map.groupBy(records, (record) => record.preference);
+  return [...groups.keys()].sort((a, b) => a - b).map((key) => shuffled(groups.get(key)!, random));
+}
+
+function shuffled<T>(items: readonly T[], random: () => number): T[] {
+  const result = [...items];
+  for (let i = result.length - 1; i > 0; i--) {
+    const j = Math.floor(random() * (i + 1));
+    [result[i], result[j]] = [result[j]!, result[i]!];
+  }
+  return result;
+}
+
+/** Takes the first step of the walk: a route needs one host, and a walk without one knows why. */
+async function firstOf(walk: HostWalk, groups: readonly MxRecord[][]): Promise<Route> {
+  const hosts = walk.hosts(groups);
+  const first = await hosts.next();
+  return first.done
+    ? failure(walk.failure())
+    : { kind: "hosts", hosts: resumed(first.value, hosts) };
+}
+
+async function* resumed(first: Host, rest: AsyncIterable<Host>): AsyncGenerator<Host> {
+  yield first;
+  yield* rest;
+}
+
+async function* toAsync(hosts: readonly Host[]): AsyncGenerator<Host> {
+  yield* hosts;
+}
+
+/** Goes through the mail hosts of one destination, and remembers what came of those without a usable address. */
+class HostWalk {
+  readonly #destination: string;
+  readonly #deps: RouteDeps;
+  readonly #seen = new Set<string>();
+  #noAnswer: string | undefined;
+  #loops = false;
+  #forbidden: string | undefined;
+
+  constructor(destination: string, deps: RouteDeps) {
+    this.#destination = destination;
+    this.#deps = deps;
+  }
+
+  /**
+   * The usable addresses. Those of one preference are looked up together, so
+   * that a group that holds ourselves is left out whole, with all that come
+   * after it: carrying mail there could bring it back (RFC 5321 §5.1).
+   */
+  async *hosts(groups: readonly MxRecord[][]): AsyncGenerator<Host> {
+    for (const group of groups) {
+      const found = await Promise.all(group.map(({ exchange }) => this.#lookUp(exchange)));
+      const hosts = found.flat();
+      if (hosts.some(({ address, port }) => this.#deps.guard.isOwn(address, port))) {
+        this.#loops = true;
+        return;
+      }
+      for (const host of hosts) {
+        if (!this.#isUsable(host)) continue;
+        if (this.#seen.size >= MOST_HOSTS) return;
+        this.#seen.add(host.address);
+        yield host;
+      }
+    }
+  }
+
+  /** Why there was no host. Permanent only when every look-up was definite. */
+  failure(): DeliveryError {
+    const destination = this.#destination;
+    if (this.#noAnswer !== undefined) return temporary("4.4.3", this.#noAnswer);
+    if (this.#loops) return loop(destination);
+    if (this.#forbidden !== undefined) {
+      const text = `mail host of ${destination} is not on the public Internet: ${this.#forbidden}`;
+      return permanent("5.4.4", text);
+    }
+    return permanent("5.4.4", `no mail host of ${destination} has an address`);
+  }
+
+  async #lookUp(exchange: string): Promise<Host[]> {
+    const answer = await addressesOf(exchange, this.#deps.resolver);
+    if (answer.kind === "no-answer") this.#noAnswer ??= answer.reason;
+    if (answer.kind !== "found") return [];
+    const port = this.#deps.settings.port;
+    return answer.records.map((address) => ({ name: exchange, address, port }));
+  }
+
+  #isUsable({ name, address, port }: Host): boolean {
+    if (this.#seen.has(address)) return false;
+    if (this.#deps.guard.judge(address, port) === "allowed") return true;
+    this.#forbidden ??= `${name}[${address}]`;
+    return false;
+  }
+}
+
+function loop(domain: string): DeliveryError {
+  return permanent("5.4.6", `mail for ${domain} loops back to this server`);
+}
+
+function permanent(enhanced: string, text: string): DeliveryError {
+  return { enhanced, text, scope: "host", permanent: true };
+}
+
+function temporary(enhanced: string, text: string): DeliveryError {
+  return { enhanced, text, scope: "host", permanent: false };
+}
+
+function failure(error: DeliveryError): Route {
+  return { kind: "failure", error };
+}
