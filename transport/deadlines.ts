@@ -1,0 +1,83 @@
+/**
+ * Deadlines for many connections with one timer. A connection sets and clears
+ * its deadline at every read and write, which must cost next to nothing; a
+ * sweep once a second finds those that have passed.
+ *
+ * @module
+ */
+import type { Clock } from "../base/clock.ts";
+
+/** How often deadlines are looked at, ms; a deadline is late by at most this. */
+const SWEEP_INTERVAL = 1000;
+
+/** The deadline of one connection. */
+export class Watch {
+  #clock: Clock;
+  #expired: () => void;
+  #forget: (watch: Watch) => void;
+  #until = Infinity;
+
+  /** Made by {@linkcode Deadlines.watch}. */
+  constructor(clock: Clock, expired: () => void, forget: (watch: Watch) => void) {
+    this.#clock = clock;
+    this.#expired = expired;
+    this.#forget = forget;
+  }
+
+  /** Sets the deadline to `ms` milliseconds from now. */
+  set(ms: number): void {
+    this.#until = this.#clock.now() + ms;
+  }
+
+  /** Takes the deadline away. */
+  clear(): void {
+    this.#until = Infinity;
+  }
+
+  /** Ends the watch for good. */
+  close(): void {
+    this.#forget(this);
+  }
+
+  /** Calls `expired`, once for each deadline set, when the deadline has passed. */
+  check(now: number): void {
+    if (now < this.#until) return;
+    this.#until = Infinity;
+    this.#expired();
+  }
+}
+
+/** All deadlines of a process part. */
+export class Deadlines {
+  #clock: Clock;
+  #watches = new Set<Watch>();
+  #cancel: (() => void) | undefined;
+
+  /** Deadlines by this clock. No timer runs while nothing is watched. */
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Begins a watch without a deadline; `expired` is called when one that is set has passed. */
+  watch(expired: () => void): Watch {
+    const watch = new Watch(this.#clock, expired, (gone) => this.#forget(gone));
+    this.#watches.add(watch);
+    this.#cancel ??= this.#clock.after(SWEEP_INTERVAL, () => this.#sweep());
+    return watch;
+  }
+
+  #sweep(): void {
+    const now = this.#clock.now();
+    for (const watch of this.#watches) watch.check(now);
+    this.#cancel = this.#watches.size === 0
+      ? undefined
+      : this.#clock.after(SWEEP_INTERVAL, () => this.#sweep());
+  }
+
+  #forget(watch: Watch): void {
+    this.#watches.delete(watch);
+    if (this.#watches.size > 0) return;
+    this.#cancel?.();
+    this.#cancel = undefined;
+  }
+}

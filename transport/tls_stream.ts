@@ -1,0 +1,119 @@
+/**
+ * Between Deno's connections and `node:tls`, both ways: a connection as the
+ * duplex stream that `node:tls` wants under it, and the TLS socket above as a
+ * {@linkcode ByteStream} again. Errors become rejections; none is left uncaught.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { Duplex } from "node:stream";
+import type { TLSSocket } from "node:tls";
+import type { TlsInfo } from "../message/envelope.ts";
+import { type ByteStream, closeQuietly, writeAll } from "./stream.ts";
+
+/** Octets asked of the connection at once: a little more than one TLS record. */
+const READ_SIZE = 17 * 1024;
+
+/** A stream of octets as a node Duplex. Destroying it closes the stream. */
+export function duplexOver(stream: ByteStream): Duplex {
+  return new Duplex({
+    read() {
+      const buffer = Buffer.allocUnsafe(READ_SIZE);
+      stream.read(buffer).then(
+        (n) => this.push(n === null ? null : buffer.subarray(0, n)),
+        (error) => this.destroy(error),
+      );
+    },
+    write(chunk: Uint8Array, _encoding, done) {
+      writeAll(stream, chunk).then(() => done(), done);
+    },
+    destroy(error, done) {
+      closeQuietly(stream);
+      done(error);
+    },
+  });
+}
+
+/** What is known of a TLS socket's session. */
+export function tlsInfo(socket: TLSSocket, verified: boolean): TlsInfo {
+  return {
+    version: socket.getProtocol() ?? "TLS",
+    cipher: socket.getCipher()?.standardName ?? socket.getCipher()?.name,
+    verified,
+  };
+}
+
+/**
+ * Waits for the handshake of a TLS socket: `event` is `secure` for a server's
+ * socket and `secureConnect` for a client's.
+ *
+ * @throws the error of the handshake, or of the connection under it.
+ */
+export function handshake(socket: TLSSocket, event: "secure" | "secureConnect"): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.once(event, resolve);
+    socket.once("close", () => reject(new Error("connection closed during the TLS handshake")));
+    // Stays for the socket's life: an "error" that nobody hears would end the process.
+    socket.on("error", reject);
+  });
+}
+
+/** A TLS socket after its handshake as a stream of octets. */
+export class TlsSocketStream implements ByteStream {
+  #socket: TLSSocket;
+  #rest: Uint8Array | undefined;
+  #ended = false;
+  #failure: Error | undefined;
+  #wake: (() => void) | undefined;
+
+  /** Takes over the socket. */
+  constructor(socket: TLSSocket) {
+    this.#socket = socket;
+    const wake = () => this.#wake?.();
+    socket.on("readable", wake);
+    socket.on("end", () => {
+      this.#ended = true;
+      wake();
+    });
+    socket.on("error", (error: Error) => {
+      this.#failure = error;
+      wake();
+    });
+    socket.on("close", () => {
+      this.#failure ??= new Error("connection closed");
+      wake();
+    });
+  }
+
+  /** Fills some of the buffer; null at the end. */
+  async read(buffer: Uint8Array): Promise<number | null> {
+    while (true) {
+      const chunk: Uint8Array | null = this.#rest ?? this.#socket.read();
+      if (chunk !== null) return this.#hand(chunk, buffer);
+      if (this.#ended) return null;
+      if (this.#failure) throw this.#failure;
+      await new Promise<void>((resolve) => this.#wake = resolve);
+    }
+  }
+
+  #hand(chunk: Uint8Array, buffer: Uint8Array): number {
+    const n = Math.min(chunk.length, buffer.length);
+    buffer.set(n === chunk.length ? chunk : chunk.subarray(0, n));
+    this.#rest = n < chunk.length ? chunk.subarray(n) : undefined;
+    return n;
+  }
+
+  /** Sends all of the octets. */
+  write(bytes: Uint8Array): Promise<number> {
+    return new Promise((resolve, reject) => {
+      if (this.#failure) return reject(this.#failure);
+      this.#socket.write(bytes, (error) => error ? reject(error) : resolve(bytes.length));
+    });
+  }
+
+  /** Hangs up, with TLS's own farewell where it can still be sent. */
+  close(): void {
+    this.#socket.end();
+    this.#socket.destroy();
+  }
+}
