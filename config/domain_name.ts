@@ -1,29 +1,23 @@
 /**
- * Domain names as an operator writes them, brought into the form in which they
- * are compared: A-labels, lower case. What is not one gives undefined or a
- * `TypeError` that says what was expected.
+ * Domains, host names and mailboxes as an operator writes them, brought into
+ * the form in which they are compared. What is not one throws a `TypeError`
+ * that says what was expected.
  *
  * @module
  */
-import { domainToASCII } from "node:url";
-
-/** Letters, digits and inner hyphens, at most 63 octets (RFC 1123 §2.1, RFC 5321 §4.1.2). */
-const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
-
-/** As {@linkcode LABEL}, and underscores: no host name of the Internet has them, many a private network's have. */
-const HOST_LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
+import { canonicalDomain } from "../protocol/domain.ts";
+import { splitMailbox } from "../protocol/mailbox.ts";
 
 /** A last label of digits only: no name of the DNS has one, a mistyped IPv4 address has (RFC 3696 §2). */
 const NUMERIC_END = /(?:^|\.)\d+$/;
 
-/** The longest name, in octets without a trailing dot (RFC 1035 §2.3.4). */
-const LONGEST_NAME = 253;
+/** No host name of the Internet has underscores; the names of containers and private networks do. */
+const NAME_WITH_UNDERSCORES = /^\w[\w-]{0,62}(?:\.\w[\w-]{0,62})*$/;
 
-/** A name in A-labels and lower case, without a trailing dot; undefined when it is not one. */
-function canonicalName(name: string, labelForm: RegExp): string | undefined {
-  const ascii = domainToASCII(name.endsWith(".") ? name.slice(0, -1) : name).toLowerCase();
-  if (ascii === "" || ascii.length > LONGEST_NAME || NUMERIC_END.test(ascii)) return undefined;
-  return ascii.split(".").every((label) => labelForm.test(label)) ? ascii : undefined;
+/** A domain in A-labels and lower case, address literals excluded; undefined when it is not one. */
+function canonicalName(text: string): string | undefined {
+  const name = canonicalDomain(text);
+  return name === undefined || name.startsWith("[") || NUMERIC_END.test(name) ? undefined : name;
 }
 
 /**
@@ -32,9 +26,14 @@ function canonicalName(name: string, labelForm: RegExp): string | undefined {
  * @throws {TypeError} when it is not one.
  */
 export function parseDomain(text: string): string {
-  const name = canonicalName(text, LABEL);
+  const name = canonicalName(text);
   if (name === undefined) throw new TypeError("expected a domain name, such as mail.example.org");
   return name;
+}
+
+/** What a machine's own name gives as the server's: `localhost` where it could not stand in a greeting (RFC 5321 §4.1.2). */
+export function nameOfMachine(machineName: string): string {
+  return canonicalName(machineName) ?? "localhost";
 }
 
 /**
@@ -43,14 +42,12 @@ export function parseDomain(text: string): string {
  * @throws {TypeError} when it is not one.
  */
 export function parseHostName(text: string): string {
-  const name = canonicalName(text, HOST_LABEL);
-  if (name === undefined) throw new TypeError(`"${text}" is neither a host name nor an IP address`);
-  return name;
-}
-
-/** What a machine's own name gives as the server's: `localhost` where it could not stand in a greeting (RFC 5321 §4.1.2). */
-export function nameOfMachine(machineName: string): string {
-  return canonicalName(machineName, LABEL) ?? "localhost";
+  const name = canonicalName(text);
+  if (name !== undefined) return name;
+  if (text.includes("_") && text.length <= 253 && NAME_WITH_UNDERSCORES.test(text)) {
+    return text.toLowerCase();
+  }
+  throw new TypeError(`"${text}" is neither a host name nor an IP address`);
 }
 
 /**
@@ -59,12 +56,8 @@ export function nameOfMachine(machineName: string): string {
  * @throws {TypeError} when it is not one.
  */
 export function parseMailbox(text: string): string {
-  const at = text.lastIndexOf("@");
-  const local = text.slice(0, Math.max(at, 0));
-  const domain = canonicalName(text.slice(at + 1), LABEL);
-  // deno-lint-ignore no-control-regex
-  if (domain === undefined || !/^[^\x00-\x20\x7f]{1,64}$/.test(local)) {
-    throw new TypeError("expected an address, such as user@example.org");
-  }
-  return `${local.toLowerCase()}@${domain}`;
+  const { localPart, domain } = splitMailbox(text);
+  const name = canonicalName(domain);
+  if (name === undefined) throw new TypeError("expected an address, such as user@example.org");
+  return `${localPart.toLowerCase()}@${name}`;
 }
