@@ -76,7 +76,7 @@ function wordProblems([command = "serve", ...rest]: string[]): string[] {
 function switchProblems(args: readonly string[]): string[] {
   const assigned = args.slice(0, args.includes("--") ? args.indexOf("--") : args.length)
     .map((argument) => /^--([^=]+)=(.*)$/s.exec(argument) ?? [])
-    .filter(([, flag]) => [...SWITCHES, ...SHOWN_FLAGS].includes(flag ?? ""));
+    .filter(([, flag]) => SWITCHES.includes(flag ?? ""));
   return assigned
     .filter(([, , value]) => value !== "true" && value !== "false")
     .map(([, flag, value]) => `--${flag} "${value}": expected true or false`);

@@ -72,13 +72,12 @@ export function helpText(): string {
   return [
     "An SMTP server: receives mail, keeps it in a spool, delivers it.",
     "",
-    "Usage: main.ts [serve] [options]",
+    "Usage: deno run -A main.ts [serve] [options]",
     "",
     ...rows.map(([left, help]) => `  ${left.padEnd(width)}  ${help}`),
     "",
     "Each option has an environment variable, --local-domain is SMTP_LOCAL_DOMAIN (lists",
     "separated by commas), and a key in the file, local_domain. docs/configuration.md",
     "describes all of them and what only the file can set.",
-    "",
   ].join("\n");
 }

@@ -183,7 +183,7 @@ function table<T extends z.ZodRawShape>(shape: T) {
   return z.strictObject(shape, { error: "expected a table" }).partial();
 }
 
-const settings = table({
+const root = table({
   listen: list(parsed(parseListen), 1),
   hostname: parsed(parseDomain),
   spool: filled,
@@ -213,7 +213,7 @@ const TABLES: ReadonlyMap<string, { shape: z.ZodRawShape }> = new Map(
 
 /** The keys that are known at a place: at the top with an empty path, or in a table; tables included. */
 export function knownKeys(path: readonly (string | number)[]): string[] {
-  const place = path.length === 0 ? settings : TABLES.get(String(path[0]));
+  const place = path.length === 0 ? root : TABLES.get(String(path[0]));
   return place === undefined ? [] : Object.keys(place.shape);
 }
 
@@ -221,11 +221,16 @@ export function knownKeys(path: readonly (string | number)[]): string[] {
 export function readSettings(
   raw: Record<string, unknown>,
 ): { settings: Settings } | { faults: Fault[] } {
-  const result = settings.safeParse(raw);
+  const result = root.safeParse(raw);
   if (!result.success) return { faults: result.error.issues.flatMap(faultsOf) };
-  const { limits, delivery, retry, ...rest } = result.data;
+  const { limits, delivery, retry, ...settings } = result.data;
   return {
-    settings: { ...rest, limits: camel(limits), delivery: camel(delivery), retry: camel(retry) },
+    settings: {
+      ...settings,
+      ...(limits && { limits: camel(limits) }),
+      ...(delivery && { delivery: camel(delivery) }),
+      ...(retry && { retry: camel(retry) }),
+    },
   };
 }
 
@@ -242,7 +247,7 @@ function faultsOf(issue: z.core.$ZodIssue): Fault[] {
 type Camel<K> = K extends `${infer Head}_${infer Tail}` ? `${Head}${Capitalize<Camel<Tail>>}` : K;
 
 /** A table with its keys as the program writes them: `command_line` is `commandLine`. */
-function camel<T extends object>(table: T = {} as T): { [K in keyof T as Camel<K>]: T[K] } {
+function camel<T extends object>(table: T): { [K in keyof T as Camel<K>]: T[K] } {
   const entries = Object.entries(table).map(([key, value]) => [
     key.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase()),
     value,
