@@ -55,7 +55,9 @@ export function prettyLine(record: LogRecord, colours: boolean): string {
   const name = level(record);
   const label = name.toUpperCase().padEnd(5);
   const fields = Object.entries(record.properties)
-    .map(([field, value]) => ` ${field}=${typeof value === "string" ? word(value) : render(value)}`)
+    .map(([field, value]) =>
+      ` ${word(field)}=${typeof value === "string" ? word(value) : render(value)}`
+    )
     .join("");
   const shown = quote(message(record)).slice(1, -1).replaceAll('\\"', '"');
   return `${time(record)} ${colours ? PAINT[name](label) : label} ` +
