@@ -57,9 +57,13 @@ export interface SessionLimits {
   readonly recipients: number;
   /** Octets of a message's content. */
   readonly messageSize: number;
-  /** Replies with 5yz to faulty commands (not to policy) before 421 closes the session. */
+  /** Faulty commands (form, order, unknown; not policy) that are answered before 421 closes the session. */
   readonly errors: number;
-  /** Commands in a row that bring no message nearer (NOOP, RSET, VRFY, HELP, EHLO, unknown ones) before 421 closes the session. */
+  /**
+   * Commands between two accepted messages that bring none nearer, before 421 closes
+   * the session: NOOP, RSET, VRFY, HELP, HELO, EHLO, empty chunks, and whatever the
+   * handler refuses (which bounds how many addresses can be tried).
+   */
   readonly idleCommands: number;
 }
 
@@ -69,6 +73,7 @@ export interface SessionOptions {
   readonly hostname: string;
   /** Whether STARTTLS can be had. */
   readonly startTls: boolean;
+  /** Bounds on what a client may do. */
   readonly limits: SessionLimits;
 }
 

@@ -1,0 +1,416 @@
+/**
+ * The server's side of the SMTP conversation (RFC 5321) as a machine without I/O:
+ * octets go in by `receive`, `step` says what to send and what to do next. One
+ * table holds every command; the state says which of them are legal. Whatever the
+ * client sends, it is answered or the session is closed with a reply; a handler
+ * that throws is a 451 4.3.0 to its command.
+ *
+ * @module
+ */
+import { encode, isAscii } from "./base/bytes.ts";
+import type { MaybePromise } from "./base/maybe_promise.ts";
+import type { ClientInfo, TlsInfo } from "./message/envelope.ts";
+import { ask, repeat, whenThere } from "./protocol/ask.ts";
+import { Budget } from "./protocol/budget.ts";
+import { type ChunkCommand, parseChunk } from "./protocol/chunk_reader.ts";
+import * as syntax from "./protocol/command_syntax.ts";
+import { type Action, type CommandTable, commandTable } from "./protocol/command_table.ts";
+import { Content } from "./protocol/content.ts";
+import { ehloReply, helpReply } from "./protocol/ehlo.ts";
+import type {
+  MailCommand,
+  MessageSink,
+  RcptCommand,
+  SessionHandler,
+  SessionOptions,
+  Step,
+} from "./protocol/handler.ts";
+import { Input } from "./protocol/input.ts";
+import { type Line, LineReader } from "./protocol/line_reader.ts";
+import { MAIL_PARAMS_LENGTH } from "./protocol/params.ts";
+import type { Parsed } from "./protocol/parsed.ts";
+import * as replies from "./protocol/replies.ts";
+import { formatReply, isPositive, reply, replyBytes, type SmtpReply } from "./protocol/reply.ts";
+import {
+  ALWAYS,
+  bdatState,
+  type ChunkState,
+  chunkState,
+  type CommandState,
+  type DataState,
+  dataState,
+  OUT_OF_ORDER,
+  type SessionState,
+  strayChunkState,
+} from "./protocol/session_state.ts";
+import { envelopeOf, greetedClient, newClient, type Transaction } from "./protocol/transaction.ts";
+
+const NO_OCTETS = new Uint8Array(0);
+
+/** Where a command that brings no message nearer is legal: everywhere. */
+const IDLE = { states: ALWAYS, idle: true };
+/** A command of which only the verb is known. */
+const UNLISTED = { states: ALWAYS, unlisted: true };
+
+/** One client's conversation. */
+export class ServerSession {
+  /** Every command there is: the only dispatcher, and what EHLO and HELP list. */
+  static readonly #commands: CommandTable<ServerSession, CommandState> = commandTable((row) => [
+    row("EHLO domain", IDLE, syntax.helo, (session, name) => session.#hello("EHLO", name)),
+    row("HELO domain", IDLE, syntax.helo, (session, name) => session.#hello("HELO", name)),
+    row(
+      "MAIL FROM:<reverse-path> [SIZE=octets] [BODY=7BIT|8BITMIME] [SMTPUTF8]",
+      {
+        states: ["greeted"],
+        utf8: true,
+        longer: MAIL_PARAMS_LENGTH,
+        keywords: (offer) => [`SIZE ${offer.messageSize}`, "8BITMIME", "SMTPUTF8"],
+      },
+      syntax.mail,
+      (session, mail) => session.#mail(mail),
+    ),
+    row(
+      "RCPT TO:<forward-path>",
+      { states: ["mail"], utf8: true },
+      syntax.rcpt,
+      (session, rcpt) => session.#rcpt(rcpt),
+    ),
+    row("DATA", { states: ["mail"] }, syntax.nothing, (session) => session.#data()),
+    row(
+      "BDAT octets [LAST]",
+      // Where it is out of order, the octets of its chunk come all the same.
+      { states: ALWAYS, keywords: () => ["CHUNKING"] },
+      parseChunk,
+      (session, chunk) => session.#bdat(chunk),
+    ),
+    row("RSET", IDLE, syntax.nothing, (session) => session.#rset()),
+    row("NOOP [text]", IDLE, syntax.anything, () => replies.OK),
+    row("VRFY address", IDLE, syntax.something, () => replies.CANNOT_VERIFY),
+    row(
+      "HELP",
+      { ...IDLE, keywords: () => ["HELP"] },
+      syntax.anything,
+      () => helpReply(ServerSession.#commands.values()),
+    ),
+    row(
+      "STARTTLS",
+      { states: ["greeted", "mail"], keywords: (offer) => offer.startTls ? ["STARTTLS"] : [] },
+      syntax.nothing,
+      (session) => session.#startTls(),
+    ),
+    row("QUIT", { states: ALWAYS }, syntax.nothing, (session) => session.#quit()),
+    row("AUTH", UNLISTED, syntax.anything, (session) => session.#notImplemented()),
+    row("EXPN", UNLISTED, syntax.anything, (session) => session.#notImplemented()),
+  ]);
+
+  readonly #options: SessionOptions;
+  readonly #handler: SessionHandler;
+  readonly #input = new Input();
+  readonly #lines: LineReader;
+  readonly #budget: Budget;
+  #state: SessionState = { name: "connected" };
+  #client: ClientInfo;
+  /** Replies that were not given to the transport yet. */
+  #output = "";
+  /** Whether a step is under way, which may wait for the handler. */
+  #stepping = false;
+  /** Whether the connection is gone. */
+  #gone = false;
+
+  /**
+   * Begins a conversation; nothing is said before `greeting`.
+   *
+   * @param options of the server
+   * @param handler what decides, and takes the messages
+   * @param peer the client's address, as {@linkcode ClientInfo} has it, and port
+   * @param tls the TLS session, where the connection began with one
+   */
+  constructor(
+    options: SessionOptions,
+    handler: SessionHandler,
+    peer: { readonly address: string; readonly port: number },
+    tls?: TlsInfo,
+  ) {
+    const { limits } = options;
+    this.#options = options;
+    this.#handler = handler;
+    this.#lines = new LineReader(limits.commandLine + MAIL_PARAMS_LENGTH);
+    this.#budget = new Budget(limits);
+    this.#client = newClient(peer, tls);
+  }
+
+  /** What is sent before anything is read. */
+  greeting(): Uint8Array {
+    return replyBytes(reply(220, "", `${this.#options.hostname} ESMTP deno-smtp-server`));
+  }
+
+  /** Takes octets from the transport. The chunk must not change before the next step is done. */
+  receive(chunk: Uint8Array): void {
+    const { name } = this.#state;
+    if (name !== "closed" && name !== "starttls") this.#input.append(chunk);
+  }
+
+  /**
+   * Does all that can be done with the octets received, and gathers the replies.
+   * Gives a promise only where the handler did; until that resolves, only `abort`
+   * may be called.
+   */
+  step(): MaybePromise<Step> {
+    this.#stepping = true;
+    return whenThere(repeat(() => !this.#gone && this.#advance()), () => this.#endStep());
+  }
+
+  /** TLS is made: all that was said before is forgotten (RFC 3207 §4.2). */
+  secured(tls: TlsInfo): void {
+    this.#client = newClient(this.#client, tls);
+    this.#state = { name: "connected" };
+  }
+
+  /** The connection is gone; a message on its way is dropped. */
+  abort(): void {
+    this.#gone = true;
+    // A sink is not disturbed in the middle of a call: the step that waits for it drops it.
+    if (!this.#stepping) this.#close();
+  }
+
+  /** Whether the octets to come are content. */
+  get receiving(): boolean {
+    return this.#state.name === "data" || this.#state.name === "chunk";
+  }
+
+  /** Octets of content that came in this transaction, refused ones included. */
+  get contentOctets(): number {
+    return "content" in this.#state ? this.#state.content.octets : 0;
+  }
+
+  /** What is known of the client. */
+  get client(): ClientInfo {
+    return this.#client;
+  }
+
+  /** Hands out the replies and says what is next. */
+  #endStep(): Step {
+    this.#stepping = false;
+    if (this.#gone) this.#close();
+    const output = this.#output === "" ? NO_OCTETS : encode(this.#output);
+    this.#output = "";
+    this.#input.keep();
+    if (this.#state.name === "starttls") return { output, next: "starttls" };
+    return { output, next: this.#state.name === "closed" ? "close" : "read" };
+  }
+
+  /** Does one thing; false when nothing can be done before more octets come. */
+  #advance(): MaybePromise<boolean> {
+    const state = this.#state;
+    switch (state.name) {
+      case "connected":
+      case "greeted":
+      case "mail":
+      case "bdat":
+        return this.#readCommand(state.name);
+      case "data":
+      case "chunk":
+        return this.#readContent(state);
+      case "starttls":
+      case "closed":
+        return false;
+      default:
+        return state satisfies never;
+    }
+  }
+
+  #readCommand(state: CommandState): MaybePromise<boolean> {
+    const line = this.#lines.next(this.#input);
+    if (line === undefined) return false;
+    const action = this.#understand(line, state);
+    if (action.ok) return whenThere(action.value(this), (answer) => this.#answer(answer));
+    this.#answer(this.#budget.fault(action.reply));
+    // The chunk behind a BDAT that is not understood could not be told from commands.
+    if (syntax.isBdat(line.octets)) this.#close();
+    return true;
+  }
+
+  /** What a line asks for, or the reply to one that is wrong or comes at the wrong time. */
+  #understand(line: Line, state: CommandState): Parsed<Action<ServerSession>> {
+    if (line.overlong) return { ok: false, reply: replies.LINE_TOO_LONG };
+    const parts = syntax.parseCommandLine(line.octets);
+    if (!parts.ok) return parts;
+    const { verb, argument } = parts.value;
+    const known = ServerSession.#commands.get(verb);
+    if (line.octets.length + 2 > this.#options.limits.commandLine + (known?.longer ?? 0)) {
+      return { ok: false, reply: replies.LINE_TOO_LONG };
+    }
+    if (known === undefined) return { ok: false, reply: replies.UNKNOWN_COMMAND };
+    if (!known.states.includes(state)) return { ok: false, reply: OUT_OF_ORDER[state] };
+    if (!known.utf8 && !isAscii(argument)) return { ok: false, reply: replies.NOT_ASCII };
+    if (known.idle) this.#budget.idle();
+    return known.read(argument);
+  }
+
+  /** Gives a reply, if there is one now. */
+  #answer(answer: SmtpReply | undefined): true {
+    if (answer === undefined) return true;
+    const given = this.#budget.allow(answer);
+    this.#output += formatReply(given);
+    // RFC 5321 §3.8: 421 announces that the server closes.
+    if (given.code === 421) this.#close();
+    return true;
+  }
+
+  #hello(greeting: "HELO" | "EHLO", name: string): SmtpReply {
+    const { hostname, limits, startTls } = this.#options;
+    this.#dropMessage();
+    this.#state = { name: "greeted" };
+    this.#client = greetedClient(this.#client, greeting, name);
+    if (greeting === "HELO") return reply(250, "", hostname);
+    const offer = {
+      messageSize: limits.messageSize,
+      startTls: startTls && this.#client.tls === undefined,
+    };
+    return ehloReply(hostname, ServerSession.#commands.values(), offer);
+  }
+
+  #mail(mail: MailCommand): MaybePromise<SmtpReply> {
+    if ((mail.size ?? 0) > this.#options.limits.messageSize) {
+      return this.#budget.judged(replies.TOO_BIG);
+    }
+    return whenThere(ask("mail", () => this.#handler.mail(mail, this.#client)), (answer) => {
+      if (isPositive(answer)) {
+        this.#state = { name: "mail", transaction: { mail, recipients: [], refused: 0 } };
+      }
+      return this.#budget.judged(answer);
+    });
+  }
+
+  #rcpt(rcpt: RcptCommand): MaybePromise<SmtpReply> {
+    const transaction = this.#transaction;
+    const { recipients, mail } = transaction;
+    const most = this.#options.limits.recipients;
+    if (recipients.length >= most) {
+      // RFC 5321 §4.5.3.1.10: the rest comes in another transaction. It may be in the
+      // pipeline already, so only when as many again were refused is it the client's fault.
+      const { TOO_MANY_RCPT } = replies;
+      return ++transaction.refused > most ? this.#budget.fault(TOO_MANY_RCPT) : TOO_MANY_RCPT;
+    }
+    if (!mail.smtputf8 && !isAscii(rcpt.address)) {
+      transaction.refused++;
+      return this.#budget.fault(replies.NEEDS_SMTPUTF8);
+    }
+    return whenThere(ask("rcpt", () => this.#handler.rcpt(rcpt, this.#client)), (answer) => {
+      if (isPositive(answer)) recipients.push(rcpt.address);
+      else transaction.refused++;
+      return this.#budget.judged(answer);
+    });
+  }
+
+  #data(): MaybePromise<SmtpReply> {
+    const refusal = this.#recipientsMissing();
+    if (refusal !== undefined) return refusal;
+    return whenThere(this.#openMessage(), (taker) => {
+      if (!("write" in taker)) return this.#budget.judged(taker);
+      this.#state = dataState(this.#contentFor(taker));
+      return replies.START_DATA;
+    });
+  }
+
+  #bdat(chunk: ChunkCommand): MaybePromise<undefined> {
+    const state = this.#state;
+    if (chunk.size === 0 && !chunk.last) this.#budget.idle();
+    if (state.name === "bdat") {
+      this.#state = chunkState(state, chunk);
+      return;
+    }
+    const refusal = this.#recipientsMissing();
+    if (refusal !== undefined) {
+      // RFC 3030 §2: the octets of a refused chunk come all the same.
+      this.#state = strayChunkState(this.#contentFor(refusal), chunk, state);
+      return;
+    }
+    return whenThere(this.#openMessage(), (taker) => {
+      this.#state = chunkState(bdatState(this.#contentFor(taker)), chunk);
+      return undefined;
+    });
+  }
+
+  #rset(): SmtpReply {
+    this.#dropMessage();
+    if (this.#state.name !== "connected") this.#state = { name: "greeted" };
+    return replies.OK;
+  }
+
+  #startTls(): SmtpReply {
+    if (this.#client.tls !== undefined) return this.#budget.fault(replies.TLS_ACTIVE);
+    if (!this.#options.startTls) return this.#notImplemented();
+    // RFC 3207 §4.2: what came in plaintext behind STARTTLS must not be taken for something that came in TLS.
+    this.#input.clear();
+    this.#state = { name: "starttls" };
+    return replies.READY_FOR_TLS;
+  }
+
+  #notImplemented(): SmtpReply {
+    return this.#budget.fault(replies.NOT_IMPLEMENTED);
+  }
+
+  #quit(): SmtpReply {
+    this.#close();
+    return replies.BYE;
+  }
+
+  /** Why content cannot come: no transaction, or no recipient in it. */
+  #recipientsMissing(): SmtpReply | undefined {
+    const state = this.#state;
+    if (state.name === "connected") return this.#budget.fault(OUT_OF_ORDER.connected);
+    if (state.name !== "mail") return this.#budget.fault(OUT_OF_ORDER.greeted);
+    const { recipients, refused } = state.transaction;
+    if (recipients.length > 0) return undefined;
+    return refused > 0
+      ? this.#budget.judged(replies.NO_VALID_RCPT)
+      : this.#budget.fault(replies.NEED_RCPT);
+  }
+
+  /** The open transaction; the table lets no command here that needs one without one. */
+  get #transaction(): Transaction {
+    if (this.#state.name !== "mail") throw new Error(`no transaction in state ${this.#state.name}`);
+    return this.#state.transaction;
+  }
+
+  /** Asks where the message of the open transaction goes. */
+  #openMessage(): MaybePromise<MessageSink | SmtpReply> {
+    const envelope = envelopeOf(this.#transaction, this.#client);
+    return ask("message", () => this.#handler.message(envelope));
+  }
+
+  #contentFor(taker: MessageSink | SmtpReply): Content {
+    return new Content(taker, this.#options.limits.messageSize);
+  }
+
+  #readContent(state: DataState | ChunkState): MaybePromise<boolean> {
+    const { content, reader } = state;
+    const run = reader.read(this.#input.rest());
+    if (run.used === 0 && !run.ended) return this.#input.length > 0;
+    this.#input.skip(run.used);
+    if (reader.bare) content.refuse(replies.BARE_LINE_END);
+    return whenThere(content.write(run.content), () => run.ended ? this.#endContent(state) : true);
+  }
+
+  /** A message is all there, or a chunk of one. */
+  #endContent(state: DataState | ChunkState): MaybePromise<true> {
+    const { content } = state;
+    this.#state = state.name === "chunk" ? state.after : { name: "greeted" };
+    if (state.name === "chunk" && !state.last) {
+      return this.#answer(content.refusal ?? replies.CHUNK_TAKEN);
+    }
+    return whenThere(content.finish(), (answer) => this.#answer(this.#budget.ended(answer)));
+  }
+
+  /** Drops a message that is on its way. */
+  #dropMessage(): void {
+    if ("content" in this.#state) this.#state.content.abort();
+  }
+
+  #close(): void {
+    this.#dropMessage();
+    this.#input.clear();
+    this.#state = { name: "closed" };
+  }
+}

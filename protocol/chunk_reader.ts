@@ -1,0 +1,72 @@
+/**
+ * Takes the framing off the content of BDAT (RFC 3030 §2): chunks of a counted
+ * length, one after another. Line ends are only looked at; a bare CR or LF is
+ * noted, also across chunks, because such content could not be relayed by DATA.
+ *
+ * @module
+ */
+import { CR, LF } from "../base/bytes.ts";
+import type { ContentReader, ContentRun } from "./framing.ts";
+import { type Parsed, parsed } from "./parsed.ts";
+import { BAD_CHUNK } from "./replies.ts";
+
+/** The argument of BDAT. */
+export interface ChunkCommand {
+  /** Octets of the chunk. */
+  readonly size: number;
+  /** Whether it is the message's last. */
+  readonly last: boolean;
+}
+
+/** chunk-size and end-marker (RFC 3030 §2). */
+const CHUNK = /^([0-9]{1,20})( +LAST)?$/i;
+
+/** Reads the argument of BDAT, which has to say where the chunk ends. */
+export function parseChunk(argument: string): Parsed<ChunkCommand> {
+  const match = CHUNK.exec(argument);
+  const size = Number(match?.[1]);
+  if (match === null || !Number.isSafeInteger(size)) return { ok: false, reply: BAD_CHUNK };
+  return parsed({ size, last: match[2] !== undefined });
+}
+
+/** Reads the chunks of one message. */
+export class ChunkReader implements ContentReader {
+  #left = 0;
+  #last = false;
+  #afterCr = false;
+  #bare = false;
+
+  /** Whether a bare CR or LF was in the content so far. */
+  get bare(): boolean {
+    return this.#bare;
+  }
+
+  /** A chunk of `size` octets follows. */
+  begin(size: number, last: boolean): void {
+    this.#left = size;
+    this.#last = last;
+  }
+
+  /** Reads up to the end of the chunk or of the input. */
+  read(input: Uint8Array): ContentRun {
+    const used = Math.min(input.length, this.#left);
+    const content = used === input.length ? input : input.subarray(0, used);
+    this.#left -= used;
+    const ended = this.#left === 0;
+    this.#checkLineEnds(content);
+    if (ended && this.#last && this.#afterCr) this.#bare = true;
+    return { content, used, ended };
+  }
+
+  #checkLineEnds(content: Uint8Array): void {
+    const end = content.length;
+    let afterCr = this.#afterCr;
+    for (let i = 0; i < end; i++) {
+      const octet = content[i]!;
+      if (afterCr !== (octet === LF)) this.#bare = true;
+      afterCr = octet === CR;
+      if (!afterCr) { while (i + 1 < end && content[i + 1]! > CR) i++; }
+    }
+    this.#afterCr = afterCr;
+  }
+}

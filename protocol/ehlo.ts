@@ -1,0 +1,89 @@
+/**
+ * EHLO on both sides (RFC 5321 §4.1.1.1): the lists that the command table makes,
+ * for EHLO and HELP, and what a client reads out of a server's list. A keyword that is not
+ * understood is kept and ignored; nothing here throws.
+ *
+ * @module
+ */
+import type { Command, Offer } from "./command_table.ts";
+import { reply, type SmtpReply } from "./reply.ts";
+
+/** Extensions of the conversation as a whole, and of no command (RFC 2920, RFC 2034). */
+const GENERAL = ["PIPELINING", "ENHANCEDSTATUSCODES"];
+
+/** The reply to EHLO: the server's name, then every extension that a row of the table brings. */
+export function ehloReply(
+  hostname: string,
+  table: Iterable<Pick<Command<never, never>, "keywords">>,
+  offer: Offer,
+): SmtpReply {
+  const keywords = [...GENERAL];
+  for (const command of table) keywords.push(...command.keywords?.(offer) ?? []);
+  return reply(250, "", hostname, ...keywords);
+}
+
+/** The reply to HELP: how each command is written. */
+export function helpReply(
+  table: Iterable<Pick<Command<never, never>, "usage" | "unlisted">>,
+): SmtpReply {
+  const lines = ["Commands:"];
+  for (const { usage, unlisted } of table) if (!unlisted) lines.push(usage);
+  return reply(214, "2.0.0", ...lines);
+}
+
+/** What a server offers, as its reply to EHLO says. */
+export class Extensions {
+  /** The words behind each keyword, which is in upper case. */
+  readonly keywords: ReadonlyMap<string, readonly string[]>;
+
+  /** Wraps a list. @param keywords by upper-case keyword, the words behind it */
+  constructor(keywords: ReadonlyMap<string, readonly string[]>) {
+    this.keywords = keywords;
+  }
+
+  /** The largest message it takes, in octets (RFC 1870); undefined when it does not say, or says 0. */
+  get size(): number | undefined {
+    const word = this.keywords.get("SIZE")?.[0] ?? "";
+    return /^[0-9]{1,20}$/.test(word) && Number(word) > 0 ? Number(word) : undefined;
+  }
+
+  /** Whether SIZE may be given with MAIL. */
+  get sizeDeclared(): boolean {
+    return this.keywords.has("SIZE");
+  }
+
+  /** RFC 2920. */
+  get pipelining(): boolean {
+    return this.keywords.has("PIPELINING");
+  }
+
+  /** RFC 6152. */
+  get eightBitMime(): boolean {
+    return this.keywords.has("8BITMIME");
+  }
+
+  /** RFC 6531. */
+  get smtputf8(): boolean {
+    return this.keywords.has("SMTPUTF8");
+  }
+
+  /** RFC 3207. */
+  get startTls(): boolean {
+    return this.keywords.has("STARTTLS");
+  }
+
+  /** The SASL mechanisms, in upper case (RFC 4954). */
+  get authMechanisms(): readonly string[] {
+    return this.keywords.get("AUTH") ?? [];
+  }
+}
+
+/** Reads the reply to EHLO. Of a keyword that comes twice the first line counts. */
+export function parseEhlo(answer: SmtpReply): Extensions {
+  const keywords = new Map<string, readonly string[]>();
+  for (const line of answer.lines.slice(1)) {
+    const [keyword, ...words] = line.toUpperCase().split(" ").filter((word) => word !== "");
+    if (keyword !== undefined && !keywords.has(keyword)) keywords.set(keyword, words);
+  }
+  return new Extensions(keywords);
+}

@@ -1,0 +1,86 @@
+/**
+ * The parameters of MAIL and RCPT (RFC 5321 §4.1.1.11): SIZE (RFC 1870), BODY
+ * (RFC 6152) and SMTPUTF8 (RFC 6531) for MAIL, none for RCPT. A keyword that is
+ * not offered is answered 555 5.5.4, anything else that is wrong 501 5.5.4.
+ *
+ * @module
+ */
+import type { MailCommand } from "./handler.ts";
+import { type Parsed, parsed, refused } from "./parsed.ts";
+
+/** What the parameters of MAIL say. */
+export type MailParams = Omit<MailCommand, "reversePath">;
+
+/** Octets they add to the line of MAIL: SIZE (RFC 1870 §6), BODY (RFC 6152 §2), SMTPUTF8 (RFC 6531 §3.1). */
+export const MAIL_PARAMS_LENGTH: number = 26 + 17 + 10;
+
+/** One `KEYWORD[=VALUE]`. */
+interface Param {
+  readonly keyword: string;
+  readonly value?: string;
+}
+
+/** esmtp-keyword, and esmtp-value: printable US-ASCII without "=" and space. */
+const PARAM = /^([a-z0-9][a-z0-9-]*)(?:=([!-<>-~]+))?$/i;
+/** size-value (RFC 1870 §4). */
+const SIZE = /^[0-9]{1,20}$/;
+
+/** Splits `" A=1 B"` into parameters with upper-case keywords, each there once. */
+function splitParams(text: string): Parsed<readonly Param[]> {
+  const params: Param[] = [];
+  const seen = new Set<string>();
+  if (text !== "" && text[0] !== " ") return refused(501, "5.5.4", "Space expected after address");
+  for (const word of text.split(" ")) {
+    if (word === "") continue;
+    const match = PARAM.exec(word);
+    if (match === null) return refused(501, "5.5.4", "Bad parameter syntax");
+    const keyword = match[1]!.toUpperCase();
+    if (seen.has(keyword)) return refused(501, "5.5.4", `Parameter ${keyword} given twice`);
+    seen.add(keyword);
+    params.push({ keyword, value: match[2] });
+  }
+  return parsed(params);
+}
+
+/** Reads what follows the path of MAIL. */
+export function parseMailParams(text: string): Parsed<MailParams> {
+  const split = splitParams(text);
+  if (!split.ok) return split;
+  let result: MailParams = { body: "7BIT", smtputf8: false };
+  for (const param of split.value) {
+    const setting = parseMailParam(param);
+    if (!setting.ok) return setting;
+    result = { ...result, ...setting.value };
+  }
+  return parsed(result);
+}
+
+/** What one parameter of MAIL sets. */
+function parseMailParam({ keyword, value }: Param): Parsed<Partial<MailParams>> {
+  switch (keyword) {
+    case "SIZE":
+      if (value === undefined || !SIZE.test(value)) return refused(501, "5.5.4", "Bad SIZE value");
+      return parsed({ size: Number(value) });
+    case "BODY": {
+      const body = value?.toUpperCase();
+      if (body === "7BIT" || body === "8BITMIME") return parsed({ body });
+      return refused(501, "5.5.4", "BODY is 7BIT or 8BITMIME");
+    }
+    case "SMTPUTF8":
+      if (value !== undefined) return refused(501, "5.5.4", "SMTPUTF8 takes no value");
+      return parsed({ smtputf8: true });
+    default:
+      return refused(555, "5.5.4", `Parameter ${keyword} not recognized`);
+  }
+}
+
+/** Checks what follows the path of RCPT: nothing may. */
+export function parseRcptParams(text: string): Parsed<void> {
+  const split = splitParams(text);
+  if (!split.ok) return split;
+  const first = split.value[0];
+  if (first !== undefined) {
+    return refused(555, "5.5.4", `Parameter ${first.keyword} not recognized`);
+  }
+  return parsed(undefined);
+}
