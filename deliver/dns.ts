@@ -7,12 +7,12 @@
  *
  * @module
  */
-import { getServers } from "node:dns";
-import { isIP, isIPv4, isIPv6 } from "node:net";
+import { isIPv4, isIPv6 } from "node:net";
 import { type Clock, systemClock } from "../base/clock.ts";
 import type { NameServer } from "../config/config.ts";
 import { ExpiringCache } from "./dns_cache.ts";
 import { queryDns, type QueryType, type WireRecord } from "./dns_query.ts";
+import { systemNameServers } from "./name_servers.ts";
 
 /**
  * An answer.
@@ -185,19 +185,6 @@ function lifetime<T>(answer: DnsAnswer<T>): number {
 export function isHostName(name: string): boolean {
   return name.length <= 253 && /^[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*$/i.test(name) &&
     !/(?:^|\.)\d+$/.test(name);
-}
-
-/** The name servers of the system, each once. */
-function systemNameServers(): NameServer[] {
-  return [...new Set(getServers())].map(parseNameServer);
-}
-
-/** Reads an address, or `address:port` or `[address]:port`, as `getServers` writes them. */
-function parseNameServer(text: string): NameServer {
-  if (isIP(text) !== 0) return { host: text, port: 53 };
-  const colon = text.lastIndexOf(":");
-  const host = text.slice(0, colon).replace(/^\[|\]$/g, "");
-  return { host, port: Number(text.slice(colon + 1)) };
 }
 
 function dataOf(record: WireRecord): unknown {

@@ -6,10 +6,11 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import { createSocket } from "node:dgram";
 import { isIPv6 } from "node:net";
 import dnsPacket from "dns-packet";
-import { type Bytes, concat } from "../base/bytes.ts";
+import { concat } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import type { NameServer } from "../config/config.ts";
 import { canonicalAddress } from "./address_guard.ts";
@@ -48,7 +49,7 @@ interface DnsMessage {
 /** The package's codec, which ships no types. Both functions throw on what they cannot read or write. */
 interface DnsCodec {
   encode(message: object): Uint8Array;
-  decode(octets: Uint8Array): DnsMessage;
+  decode(octets: Buffer): DnsMessage;
   readonly RECURSION_DESIRED: number;
 }
 const codec: DnsCodec = dnsPacket;
@@ -180,7 +181,7 @@ function newQuery(name: string, type: QueryType): Query {
 }
 
 /** The message, when these octets are an answer to this question; undefined for anything else. */
-function answerTo(query: Query, octets: Uint8Array): DnsMessage | undefined {
+function answerTo(query: Query, octets: Buffer): DnsMessage | undefined {
   let message: DnsMessage;
   try {
     message = codec.decode(octets);
@@ -262,8 +263,8 @@ async function writeAll(connection: Deno.Conn, octets: Uint8Array): Promise<void
   for (let at = 0; at < octets.length;) at += await connection.write(octets.subarray(at));
 }
 
-async function readExactly(connection: Deno.Conn, size: number): Promise<Bytes> {
-  const octets = new Uint8Array(size);
+async function readExactly(connection: Deno.Conn, size: number): Promise<Buffer> {
+  const octets = Buffer.alloc(size);
   for (let at = 0; at < size;) {
     const read = await connection.read(octets.subarray(at));
     if (read === null) throw new Error("connection closed before the answer");

@@ -6,8 +6,8 @@
  * @module
  */
 import { isIP, isIPv4, isIPv6 } from "node:net";
-import { domainToASCII } from "node:url";
 import type { DeliverySettings, Smarthost } from "../config/config.ts";
+import { canonicalDomain } from "../protocol/domain.ts";
 import type { DeliveryError } from "../queue/queue.ts";
 import { type AddressGuard, canonicalAddress } from "./address_guard.ts";
 import { type DnsAnswer, isHostName, type MxRecord, type Resolver } from "./dns.ts";
@@ -59,9 +59,8 @@ export function destinationOf(
 ): string {
   if (settings.smarthost !== undefined) return smarthostKey(settings.smarthost);
   const at = address.lastIndexOf("@"); // a quoted local part may have more of them
-  const domain = at < 0 ? "" : address.slice(at + 1).toLowerCase();
-  const name = domain.endsWith(".") ? domain.slice(0, -1) : domain;
-  return name.startsWith("[") || isHostName(name) ? name : domainToASCII(name);
+  const domain = at < 0 ? "" : address.slice(at + 1);
+  return canonicalDomain(domain) ?? domain.toLowerCase();
 }
 
 function smarthostKey({ host, port }: Smarthost): string {
@@ -149,10 +148,11 @@ async function routeByRecords(
   }
   // The root among others is no host; RFC 7505 §3 wants it alone.
   const hosts = records.filter((record) => record.exchange !== "");
-  const groups = byPreference(hosts.slice(0, MOST_EXCHANGES), deps.random);
+  const considered = hosts.slice(0, MOST_EXCHANGES);
+  const groups = byPreference(considered, deps.random);
   const ours = groups.findIndex((group) => group.some(({ exchange }) => isUs(exchange, deps)));
   if (ours === 0) return failure(loop(domain));
-  const walk = new HostWalk(domain, deps);
+  const walk = new HostWalk(domain, deps, considered.length < hosts.length);
   return await firstOf(walk, ours < 0 ? groups : groups.slice(0, ours));
 }
 
@@ -197,14 +197,17 @@ async function* toAsync(hosts: readonly Host[]): AsyncGenerator<Host> {
 class HostWalk {
   readonly #destination: string;
   readonly #deps: RouteDeps;
+  /** Whether there are exchanges that are not looked up, because there are too many. */
+  readonly #partial: boolean;
   readonly #seen = new Set<string>();
   #noAnswer: string | undefined;
   #loops = false;
   #forbidden: string | undefined;
 
-  constructor(destination: string, deps: RouteDeps) {
+  constructor(destination: string, deps: RouteDeps, partial = false) {
     this.#destination = destination;
     this.#deps = deps;
+    this.#partial = partial;
   }
 
   /**
@@ -233,6 +236,9 @@ class HostWalk {
   failure(): DeliveryError {
     const destination = this.#destination;
     if (this.#noAnswer !== undefined) return temporary("4.4.3", this.#noAnswer);
+    if (this.#partial) {
+      return temporary("4.4.3", `no usable host among the first mail hosts of ${destination}`);
+    }
     if (this.#loops) return loop(destination);
     if (this.#forbidden !== undefined) {
       const text = `mail host of ${destination} is not on the public Internet: ${this.#forbidden}`;
