@@ -1,0 +1,362 @@
+/**
+ * The queue on a spool directory: the embedded default. A message is durable in
+ * the journal when its commit resolves, and gets a file of its own only when it
+ * has to wait. Failures are {@linkcode QueueError}s; at opening, {@linkcode SpoolError}s.
+ *
+ * @module
+ */
+import { dirname, resolve } from "node:path";
+import type { Clock } from "../base/clock.ts";
+import { log } from "../base/log.ts";
+import { isPromise, type MaybePromise } from "../base/maybe_promise.ts";
+import type { Envelope } from "../message/envelope.ts";
+import { forEachLimited, SharedTask } from "./concurrency.ts";
+import { type DraftOwner, FileDraft, type SealedContent } from "./file_draft.ts";
+import { denoFiles, type Files } from "./files.ts";
+import { newId } from "./id.ts";
+import { Journal, type Segment } from "./journal.ts";
+import { LiveClaim } from "./live_claim.ts";
+import { SpoolError, type SpoolLock } from "./lock.ts";
+import { MessageFiles } from "./message_files.ts";
+import {
+  type Claim,
+  type Draft,
+  type Queue,
+  type QueueCounts,
+  type QueuedMessage,
+  QueueError,
+  type Settlement,
+  type Summary,
+} from "./queue.ts";
+import { recover, type Recovered } from "./recover.ts";
+import { SpaceWatch } from "./space.ts";
+import type { SpoolEntry, Stored } from "./spool_entry.ts";
+import { DamagedMessage, SpoolStore } from "./spool_store.ts";
+import { applySettlement, isFinished, newMessage } from "./state.ts";
+import { messageOf } from "./storage_error.ts";
+import { WaitingList } from "./waiting_list.ts";
+
+/** How a spool is opened. Sizes in octets. */
+export interface FileQueueOptions {
+  /** Made when it is not there. */
+  readonly directory: string;
+  readonly clock: Clock;
+  /** From this size on a journal segment gets a successor; default 32 MiB. */
+  readonly segmentSize?: number;
+  /** What is kept in memory of messages not yet tried; default 32 MiB. */
+  readonly contentBudget?: number;
+  /** Content above this is streamed into a file of its own; default 64 KiB. */
+  readonly inlineLimit?: number;
+  /** With less free space than this no draft is begun; default 64 MiB. */
+  readonly lowWater?: number;
+  /** The file operations; the machine's by default. */
+  readonly files?: Files;
+}
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/** How many messages are filed at a time when a segment is emptied or the queue closes. */
+const FILE_AT_ONCE = 32;
+/** When a message that cannot be read for now is looked at again, ms. */
+const READ_AGAIN = 60_000;
+
+/** What is put together when a spool is opened. */
+interface FileQueueParts {
+  readonly options: Required<FileQueueOptions>;
+  readonly lock: SpoolLock;
+  readonly messageFiles: MessageFiles;
+  readonly recovered: Recovered;
+  readonly space: SpaceWatch;
+}
+
+/** A queue on a spool directory. */
+export class FileQueue implements Queue {
+  readonly #options: Required<FileQueueOptions>;
+  readonly #lock: SpoolLock;
+  readonly #space: SpaceWatch;
+  readonly #store: SpoolStore;
+  readonly #list = new WaitingList<SpoolEntry>();
+  readonly #drafts = new Map<string, FileDraft>();
+  readonly #owner: DraftOwner;
+  /** What goes on without anybody waiting for it. */
+  readonly #background = new Set<Promise<void>>();
+  #closing: Promise<void> | undefined;
+
+  private constructor({ options, lock, messageFiles, recovered, space }: FileQueueParts) {
+    const { files, clock, inlineLimit, contentBudget } = options;
+    this.#options = options;
+    this.#lock = lock;
+    this.#space = space;
+    const journal = new Journal({
+      files,
+      clock,
+      directory: journalDirectory(options.directory),
+      segmentSize: options.segmentSize,
+      segments: recovered.segments,
+      onCrowded: (oldest) => this.#inBackground(this.#empty(oldest)),
+      beforeRemoval: () => messageFiles.syncNames(),
+    });
+    this.#store = new SpoolStore({ files, clock, journal, messageFiles, contentBudget });
+    this.#owner = {
+      files,
+      messageFiles,
+      inlineLimit,
+      enqueue: (id, envelope, content, hold) => this.#enqueue(id, envelope, content, hold),
+      ended: (draft) => this.#drafts.delete(draft.id),
+    };
+    for (const entry of recovered.entries) this.#list.add(entry);
+    journal.sweep();
+  }
+
+  /**
+   * Opens the spool in a directory and recovers what is in it.
+   *
+   * @throws {SpoolError} when it is held by another, or cannot be used.
+   */
+  static async open(options: FileQueueOptions): Promise<FileQueue> {
+    return new FileQueue(
+      await openSpool({
+        directory: options.directory,
+        clock: options.clock,
+        segmentSize: options.segmentSize ?? 32 * MIB,
+        contentBudget: options.contentBudget ?? 32 * MIB,
+        inlineLimit: options.inlineLimit ?? 64 * KIB,
+        lowWater: options.lowWater ?? 64 * MIB,
+        files: options.files ?? denoFiles,
+      }),
+    );
+  }
+
+  draft(): Draft {
+    this.#assertOpen();
+    if (this.#space.isLow()) {
+      throw new QueueError("no-space", `space is low for ${this.#options.directory}`);
+    }
+    const inUse = (id: string) => this.#list.get(id) !== undefined || this.#drafts.has(id);
+    const draft = new FileDraft(newId(this.#options.clock.now(), inUse), this.#owner);
+    this.#drafts.set(draft.id, draft);
+    return draft;
+  }
+
+  async claim(limit: number): Promise<Claim[]> {
+    if (this.#closing !== undefined) return [];
+    const entries = this.#list.takeDue(this.#options.clock.now(), limit);
+    const claims = await Promise.all(entries.map((entry) => this.#open(entry)));
+    return claims.filter((claim) => claim !== undefined);
+  }
+
+  async claimById(id: string): Promise<Claim | undefined> {
+    if (this.#closing !== undefined) return undefined;
+    const entry = this.#list.take(id);
+    return entry && await this.#open(entry);
+  }
+
+  nextDue(): number {
+    return this.#list.nextDue();
+  }
+
+  onDue(listener: () => void): void {
+    this.#list.onDue(listener);
+  }
+
+  wake(matches: (summary: Summary) => boolean): number {
+    return this.#list.wake(matches, this.#options.clock.now());
+  }
+
+  summaries(): Iterable<Summary> {
+    return this.#list.unclaimed();
+  }
+
+  async read(id: string): Promise<QueuedMessage | undefined> {
+    const entry = this.#list.get(id);
+    if (entry === undefined) return undefined;
+    try {
+      return structuredClone((await this.#store.load(entry)).message);
+    } catch (error) {
+      // It may have been finished, or set aside, meanwhile.
+      if (this.#list.get(id) === undefined || error instanceof DamagedMessage) return undefined;
+      throw error;
+    }
+  }
+
+  counts(): QueueCounts {
+    return this.#list.counts();
+  }
+
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined) throw new QueueError("storage", "the queue is closed");
+  }
+
+  async #enqueue(
+    id: string,
+    envelope: Envelope,
+    content: SealedContent,
+    hold: boolean,
+  ): Promise<QueuedMessage> {
+    const message = newMessage(id, this.#options.clock.now(), envelope, content, hold);
+    try {
+      this.#list.add(await this.#store.commit(message, content));
+    } catch (error) {
+      if (error instanceof QueueError && error.kind === "no-space") void this.#space.measure();
+      throw error;
+    }
+    return message;
+  }
+
+  /** Reads a claimed message that is not in memory; undefined when it cannot be. */
+  #open(entry: SpoolEntry): MaybePromise<LiveClaim | undefined> {
+    const stored = this.#store.load(entry);
+    return isPromise(stored) ? this.#openRead(entry, stored) : this.#makeClaim(entry, stored);
+  }
+
+  async #openRead(entry: SpoolEntry, reading: Promise<Stored>): Promise<LiveClaim | undefined> {
+    try {
+      return this.#makeClaim(entry, await reading);
+    } catch (error) {
+      await this.#cannotRead(entry, error);
+      return undefined;
+    }
+  }
+
+  #makeClaim(entry: SpoolEntry, stored: Stored): LiveClaim {
+    entry.stored = stored;
+    return new LiveClaim(stored.message, {
+      content: () => this.#store.content(stored),
+      settle: (settlement) => this.#settle(entry, stored.message, settlement),
+      release: () => this.#release(entry),
+    });
+  }
+
+  /** Sets a damaged message aside; one that cannot be read for now is tried later. */
+  async #cannotRead(entry: SpoolEntry, error: unknown): Promise<void> {
+    log("queue").error("A message cannot be read", { id: entry.id, error: messageOf(error) });
+    try {
+      if (error instanceof DamagedMessage) {
+        await this.#store.setAside(entry);
+        return this.#list.remove(entry);
+      }
+    } catch (failure) {
+      const fields = { id: entry.id, error: messageOf(failure) };
+      log("queue").error("A damaged message cannot be moved to corrupt/", fields);
+    }
+    if (entry.claimed) this.#list.postpone(entry, this.#options.clock.now() + READ_AGAIN);
+  }
+
+  /** Records a settlement. The usual one, everything delivered from the journal, waits for nothing. */
+  #settle(entry: SpoolEntry, message: QueuedMessage, settlement: Settlement): MaybePromise<void> {
+    this.#assertOpen();
+    if (this.#list.get(entry.id) !== entry) return;
+    applySettlement(message, settlement);
+    entry.unrecorded = true;
+    if (isFinished(message) && !entry.recording?.busy) return this.#finish(entry);
+    return this.#record(entry);
+  }
+
+  /** Makes a message's state durable, once for all who ask meanwhile. @throws {QueueError} */
+  #record(entry: SpoolEntry): Promise<void> {
+    entry.recording ??= new SharedTask(() => this.#recordNow(entry));
+    return entry.recording.run();
+  }
+
+  async #recordNow(entry: SpoolEntry): Promise<void> {
+    if (this.#list.get(entry.id) !== entry) return;
+    const read = await this.#store.load(entry);
+    // A claim made during the read has the message that counts.
+    const stored = entry.stored ?? read;
+    if (isFinished(stored.message)) return this.#finish(entry);
+    await this.#store.file(entry, stored);
+  }
+
+  #finish(entry: SpoolEntry): void {
+    this.#store.finish(entry);
+    this.#list.remove(entry);
+  }
+
+  /** Gives a claim back, after what is being recorded of it is. */
+  #release(entry: SpoolEntry): void {
+    if (!entry.recording?.busy) return this.#giveBack(entry);
+    this.#inBackground(entry.recording.idle().then(() => this.#giveBack(entry)));
+  }
+
+  #giveBack(entry: SpoolEntry): void {
+    if (this.#list.get(entry.id) !== entry) return;
+    entry.recording = undefined;
+    this.#list.giveBack(entry, entry.stored!.message, this.#options.clock.now());
+    this.#store.forget(entry);
+  }
+
+  /** Files what keeps an old segment, so that it can go. Never rejects. */
+  async #empty(segment: Segment): Promise<void> {
+    this.#store.cleanUpAgain(segment);
+    const entries = [...segment.needed].map((id) => this.#list.get(id));
+    await this.#fileAll(entries.filter((entry) => entry?.place.kind === "journal"));
+  }
+
+  /** Files messages, a few at a time; failures are logged. */
+  #fileAll(entries: Iterable<SpoolEntry | undefined>): Promise<void> {
+    return forEachLimited(entries, FILE_AT_ONCE, async (entry) => {
+      if (entry === undefined) return;
+      try {
+        await this.#record(entry);
+      } catch (error) {
+        const fields = { id: entry.id, error: messageOf(error) };
+        log("queue").error("A message stays in the journal: it cannot be filed", fields);
+      }
+    });
+  }
+
+  #inBackground(work: Promise<void>): void {
+    this.#background.add(work);
+    void work.finally(() => this.#background.delete(work));
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all([...this.#drafts.values()].map((draft) => draft.close()));
+    await Promise.all(this.#background);
+    await this.#fileAll([...this.#list.all()].filter(isUnfiled));
+    await this.#store.close();
+    await Promise.all(this.#background);
+    await this.#space.idle();
+    this.#lock.release();
+  }
+}
+
+/** Whether a message's state is not in its file, or on its way there. */
+function isUnfiled(entry: SpoolEntry): boolean {
+  return entry.place.kind === "journal" || entry.unrecorded || entry.recording?.busy === true;
+}
+
+/** Where the journal of a spool is. */
+function journalDirectory(directory: string): string {
+  return `${directory}/journal`;
+}
+
+/** Locks and recovers a spool. */
+async function openSpool(options: Required<FileQueueOptions>): Promise<FileQueueParts> {
+  const { directory, files, clock, lowWater } = options;
+  const journal = journalDirectory(directory);
+  const messageFiles = new MessageFiles(files, directory);
+  const space = new SpaceWatch(clock, lowWater, () => files.freeSpace(directory));
+  let lock: SpoolLock | undefined;
+  try {
+    await files.makeDirectory(journal);
+    lock = await files.lock(directory);
+    // The names of the journal and of the spool itself, should they be new.
+    await files.syncDirectory(directory);
+    await files.syncDirectory(dirname(resolve(directory))).catch(() => {});
+    const parts = { files, messageFiles, clock, directory, journalDirectory: journal };
+    const recovered = await recover(parts);
+    await space.measure();
+    return { options, lock, messageFiles, recovered, space };
+  } catch (error) {
+    lock?.release();
+    if (error instanceof SpoolError) throw error;
+    const message = `cannot use spool ${directory}: ${messageOf(error)}`;
+    throw new SpoolError("unusable", message, error);
+  }
+}

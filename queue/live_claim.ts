@@ -1,0 +1,45 @@
+/**
+ * A claim that dies when it is released: after that it refuses to be used, and
+ * a second release does nothing. The same for every store.
+ *
+ * @module
+ */
+import type { MaybePromise } from "../base/maybe_promise.ts";
+import type { Claim, Content, QueuedMessage, Settlement } from "./queue.ts";
+
+/** What a claim asks of its store. */
+export interface ClaimActions {
+  readonly content: () => Content;
+  readonly settle: (settlement: Settlement) => MaybePromise<void>;
+  readonly release: () => void;
+}
+
+/** A claim on a message of any store. */
+export class LiveClaim implements Claim {
+  readonly message: QueuedMessage;
+  #actions: ClaimActions | undefined;
+
+  /** Makes one that is alive. */
+  constructor(message: QueuedMessage, actions: ClaimActions) {
+    this.message = message;
+    this.#actions = actions;
+  }
+
+  content(): Content {
+    return this.#alive().content();
+  }
+
+  async settle(settlement: Settlement): Promise<void> {
+    await this.#alive().settle(settlement);
+  }
+
+  release(): void {
+    this.#actions?.release();
+    this.#actions = undefined;
+  }
+
+  #alive(): ClaimActions {
+    if (this.#actions === undefined) throw new Error(`claim on ${this.message.id} was released`);
+    return this.#actions;
+  }
+}

@@ -1,0 +1,188 @@
+/**
+ * What a spool holds when it is opened: the journal's unfinished messages and
+ * the message files, each message once. Leftovers are removed; what is damaged
+ * is moved to `corrupt/` and reported. Throws the system's errors.
+ *
+ * @module
+ */
+import type { Clock } from "../base/clock.ts";
+import { log } from "../base/log.ts";
+import { forEachLimited } from "./concurrency.ts";
+import type { Files } from "./files.ts";
+import { isId } from "./id.ts";
+import type { Segment } from "./journal.ts";
+import type { MessageFile, MessageFiles } from "./message_files.ts";
+import type { QueuedMessage } from "./queue.ts";
+import { contentFileName } from "./record.ts";
+import { type Replayed, replayJournal } from "./replay.ts";
+import { messageOf } from "./storage_error.ts";
+import { IN_FILE, type Place, type SpoolEntry } from "./spool_entry.ts";
+import { entryOf } from "./waiting_list.ts";
+
+/** How many message files are read at a time. */
+const READ_AT_ONCE = 32;
+
+/** What recovery needs. */
+export interface RecoverOptions {
+  readonly files: Files;
+  readonly messageFiles: MessageFiles;
+  readonly clock: Clock;
+  readonly directory: string;
+  readonly journalDirectory: string;
+}
+
+/** What was found. */
+export interface Recovered {
+  readonly entries: readonly SpoolEntry[];
+  /** The journal's segments, oldest first, each marked with what needs it. */
+  readonly segments: readonly Segment[];
+}
+
+/** An entry for a message that is on disk only. */
+export function spoolEntry(
+  message: QueuedMessage,
+  now: number,
+  place: Place,
+  hasFiles: boolean,
+): SpoolEntry {
+  const stored = undefined;
+  return { ...entryOf(message, now), place, hasFiles, stored, cost: 0, unrecorded: false };
+}
+
+/** The ids of the files in the spool, by what they are. */
+interface Listing {
+  readonly messages: Set<string>;
+  readonly contents: Set<string>;
+  readonly temporary: Set<string>;
+}
+
+function sortNames(names: readonly string[]): Listing {
+  const listing: Listing = { messages: new Set(), contents: new Set(), temporary: new Set() };
+  for (const name of names) {
+    const dot = name.indexOf(".");
+    const id = name.slice(0, dot);
+    if (!isId(id)) continue;
+    const kind = name.slice(dot);
+    if (kind === ".json") listing.messages.add(id);
+    else if (kind === ".eml") listing.contents.add(id);
+    else if (kind === ".json.tmp") listing.temporary.add(id);
+  }
+  return listing;
+}
+
+class Recovery {
+  readonly #options: RecoverOptions;
+  readonly #replayed: Replayed;
+  readonly #listing: Listing;
+  readonly #now: number;
+  readonly #entries = new Map<string, SpoolEntry>();
+  /** Content files that somebody needs. */
+  readonly #named = new Set<string>();
+  /** Whether a record is lost that may have named a content file. */
+  #damaged: boolean;
+
+  constructor(options: RecoverOptions, replayed: Replayed, listing: Listing) {
+    this.#options = options;
+    this.#replayed = replayed;
+    this.#listing = listing;
+    this.#now = options.clock.now();
+    this.#damaged = replayed.damaged;
+  }
+
+  async run(): Promise<Recovered> {
+    await this.#removeLeftovers();
+    await forEachLimited(this.#listing.messages, READ_AT_ONCE, (id) => this.#takeFile(id));
+    for (const id of this.#replayed.journaled.keys()) await this.#takeJournaled(id);
+    await this.#removeUnnamed();
+    await this.#options.messageFiles.syncNames();
+    return { entries: [...this.#entries.values()], segments: this.#replayed.segments };
+  }
+
+  /** Files never finished, and files of messages that are. */
+  async #removeLeftovers(): Promise<void> {
+    const { files, messageFiles } = this.#options;
+    const { messages, contents, temporary } = this.#listing;
+    for (const id of temporary) await files.remove(`${messageFiles.path(id)}.tmp`);
+    for (const id of this.#replayed.done) {
+      if (messages.delete(id) || contents.has(id)) await messageFiles.remove(id);
+      contents.delete(id);
+    }
+  }
+
+  /** A message file: it is newer than the journal's record of the message. */
+  async #takeFile(id: string): Promise<void> {
+    let found: MessageFile | undefined;
+    try {
+      found = await this.#options.messageFiles.read(id);
+    } catch (error) {
+      return this.#leave(id, error);
+    }
+    if (found === undefined) return await this.#setAside(id, "A message file is damaged");
+    const contentInFile = found.content === undefined;
+    this.#replayed.journaled.delete(id);
+    if (contentInFile && !this.#listing.contents.has(id)) {
+      return await this.#setAside(id, "A message's content is missing");
+    }
+    if (contentInFile) this.#named.add(id);
+    this.#entries.set(id, spoolEntry(found.message, this.#now, IN_FILE, true));
+  }
+
+  /** A message that is in the journal only. */
+  async #takeJournaled(id: string): Promise<void> {
+    const { message, position, contentInFile } = this.#replayed.journaled.get(id)!;
+    if (contentInFile && !this.#listing.contents.has(id)) {
+      return await this.#keepRecord(id);
+    }
+    if (contentInFile) this.#named.add(id);
+    position.segment.needed.add(id);
+    const place: Place = { kind: "journal", position };
+    this.#entries.set(id, spoolEntry(message, this.#now, place, contentInFile));
+  }
+
+  /** Removes content that nothing names; where a record was lost that may have named it, it is kept aside. */
+  async #removeUnnamed(): Promise<void> {
+    const { files, messageFiles } = this.#options;
+    for (const id of this.#listing.contents) {
+      if (this.#named.has(id)) continue;
+      if (this.#damaged) await messageFiles.setAside(contentFileName(id));
+      else await files.remove(messageFiles.contentPath(id));
+    }
+  }
+
+  /** One unreadable file is no reason not to start; it is not damaged either, so it stays. */
+  #leave(id: string, error: unknown): void {
+    this.#named.add(id);
+    log("queue").error(
+      "A message file cannot be read; it stays where it is, until the next start",
+      {
+        id,
+        error: messageOf(error),
+      },
+    );
+  }
+
+  async #setAside(id: string, what: string): Promise<void> {
+    this.#damaged = true;
+    log("queue").error(`${what}; it is kept in corrupt/`, { id });
+    await this.#options.messageFiles.setAside(`${id}.json`);
+  }
+
+  async #keepRecord(id: string): Promise<void> {
+    const { files, messageFiles } = this.#options;
+    const { segment, at, size } = this.#replayed.journaled.get(id)!.position;
+    log("queue").error("A message's content is missing; its record is kept in corrupt/", { id });
+    await messageFiles.keepCorrupt(`${id}.jsonl`, await files.readAt(segment.path, at, size));
+  }
+}
+
+/** Reads what a spool holds. Its directories must exist and be locked. */
+export async function recover(options: RecoverOptions): Promise<Recovered> {
+  const { files, messageFiles, directory, journalDirectory } = options;
+  const replayed = await replayJournal(
+    files,
+    journalDirectory,
+    (name, bytes) => messageFiles.keepCorrupt(name, bytes),
+  );
+  const listing = sortNames(await files.list(directory));
+  return await new Recovery(options, replayed, listing).run();
+}

@@ -1,0 +1,64 @@
+/**
+ * Watches the free space of the spool's file system, so that mail is refused at
+ * MAIL rather than at the end of its data. Where the free space cannot be had,
+ * there is taken to be enough.
+ *
+ * @module
+ */
+import type { Clock } from "../base/clock.ts";
+import { log } from "../base/log.ts";
+import { SharedTask } from "./concurrency.ts";
+
+/** How long a measurement is good for, ms. */
+const FRESH_FOR = 5000;
+
+/** Knows, without waiting, whether space is low. */
+export class SpaceWatch {
+  readonly #clock: Clock;
+  readonly #lowWater: number;
+  readonly #measuring: SharedTask;
+  #measuredAt = -Infinity;
+  #low = false;
+
+  /** Makes one; `lowWater` and what `freeSpace` gives are octets. */
+  constructor(clock: Clock, lowWater: number, freeSpace: () => Promise<number>) {
+    this.#clock = clock;
+    this.#lowWater = lowWater;
+    this.#measuring = new SharedTask(() => this.#measure(freeSpace));
+  }
+
+  /** Whether less than the low-water mark was free when last measured; measures again in the background when that is long ago. */
+  isLow(): boolean {
+    const stale = this.#clock.now() - this.#measuredAt >= FRESH_FOR;
+    if (stale && !this.#measuring.busy) void this.#measuring.run();
+    return this.#low;
+  }
+
+  /** Measures now; never rejects. */
+  measure(): Promise<void> {
+    return this.#measuring.run();
+  }
+
+  /** Resolves when nothing is being measured. */
+  idle(): Promise<void> {
+    return this.#measuring.idle();
+  }
+
+  async #measure(freeSpace: () => Promise<number>): Promise<void> {
+    this.#measuredAt = this.#clock.now();
+    try {
+      this.#setLow(await freeSpace() < this.#lowWater);
+    } catch {
+      this.#setLow(false);
+    }
+  }
+
+  #setLow(low: boolean): void {
+    if (low !== this.#low) {
+      const say = log("queue");
+      if (low) say.warn("Space is low: no new mail is taken", { lowWater: this.#lowWater });
+      else say.info("There is space again: new mail is taken");
+    }
+    this.#low = low;
+  }
+}

@@ -1,0 +1,41 @@
+/**
+ * What the file store knows in memory of one message: where its durable form is,
+ * and what of it is in memory. No more than this is kept for one that waits.
+ *
+ * @module
+ */
+import type { Bytes } from "../base/bytes.ts";
+import type { SharedTask } from "./concurrency.ts";
+import type { Position } from "./journal.ts";
+import type { Entry } from "./waiting_list.ts";
+import type { QueuedMessage } from "./queue.ts";
+
+/** Where the durable form of a message is. */
+export type Place =
+  | { readonly kind: "journal"; readonly position: Position }
+  | { readonly kind: "file" };
+
+/** The place of every message that has its file. */
+export const IN_FILE: Place = { kind: "file" };
+
+/** A message in memory. */
+export interface Stored {
+  readonly message: QueuedMessage;
+  /** Its content; undefined when that is in the `.eml` file. */
+  readonly content?: Bytes;
+}
+
+/** A message of the file store. */
+export interface SpoolEntry extends Entry {
+  place: Place;
+  /** Whether the directory may hold files of it. */
+  hasFiles: boolean;
+  /** The message in memory: while it is claimed, kept within the budget, or newer than on disk. */
+  stored?: Stored;
+  /** What is counted for it against the budget, octets. */
+  cost: number;
+  /** Whether `stored` is newer than what is durable. */
+  unrecorded: boolean;
+  /** Writes its state to disk, once for all who wait. */
+  recording?: SharedTask;
+}

@@ -1,0 +1,174 @@
+/**
+ * The states of a message and its recipients, without any storage: what a
+ * settlement changes, when a message is due, when it is finished. The numbers
+ * in brackets are the rows of the tables in `docs/queue.md`.
+ *
+ * @module
+ */
+import type { Envelope } from "../message/envelope.ts";
+import {
+  HISTORY_LENGTH,
+  type QueuedMessage,
+  type Recipient,
+  type RecipientChange,
+  type Settlement,
+  type Summary,
+} from "./queue.ts";
+
+/** What is known of a message's content without looking into it. */
+export interface ContentFacts {
+  /** Octets. */
+  readonly size: number;
+  /** Whether it holds an octet above 127. */
+  readonly eightBit: boolean;
+}
+
+/** [R1] A message as it enters the queue: every recipient waits and is due at once. */
+export function newMessage(
+  id: string,
+  arrived: number,
+  envelope: Envelope,
+  content: ContentFacts,
+  held: boolean,
+): QueuedMessage {
+  const recipients = envelope.recipients.map((address): Recipient => ({
+    address,
+    status: "waiting",
+    attempts: 0,
+    nextAttempt: arrived,
+  }));
+  const { size, eightBit } = content;
+  return { id, arrived, envelope, size, eightBit, recipients, history: [], held };
+}
+
+/** Whether nothing is left to do for a recipient. */
+function isFinishedRecipient(recipient: Recipient): boolean {
+  return recipient.status === "delivered" || recipient.status === "bounced";
+}
+
+/** Whether nothing is left to do for a message. */
+export function isFinished(message: QueuedMessage): boolean {
+  return message.recipients.every(isFinishedRecipient);
+}
+
+/** [R2] It goes on waiting, until `nextAttempt` where the change names one. */
+function deferRecipient(recipient: Recipient, change: RecipientChange): void {
+  recipient.status = "waiting";
+  // Whole milliseconds, because that is what the files hold.
+  if (change.nextAttempt !== undefined) recipient.nextAttempt = Math.round(change.nextAttempt);
+}
+
+/** [R3] A next hop took it: finished. */
+function deliverRecipient(recipient: Recipient): void {
+  recipient.status = "delivered";
+  recipient.nextAttempt = 0;
+}
+
+/** [R4] Given up; its sender has to be told. */
+function failRecipient(recipient: Recipient): void {
+  recipient.status = "failed";
+  recipient.nextAttempt = 0;
+}
+
+/** [R5] Given up and told, or nobody is to be told: finished. */
+function bounceRecipient(recipient: Recipient): void {
+  recipient.status = "bounced";
+  recipient.nextAttempt = 0;
+}
+
+/** Applies a change. A finished recipient stays as it is: what was delivered or told cannot be taken back. */
+function changeRecipient(recipient: Recipient, change: RecipientChange): void {
+  if (isFinishedRecipient(recipient)) return;
+  if (change.tried) recipient.attempts++;
+  if (change.error !== undefined) recipient.lastError = change.error;
+  switch (change.status) {
+    case "waiting":
+      return deferRecipient(recipient, change);
+    case "delivered":
+      return deliverRecipient(recipient);
+    case "failed":
+      return failRecipient(recipient);
+    case "bounced":
+      return bounceRecipient(recipient);
+    default:
+      change.status satisfies never;
+  }
+}
+
+/**
+ * Applies what came of an attempt to a message, all of it or nothing.
+ *
+ * @throws {RangeError} when a change names a recipient that is not there.
+ */
+export function applySettlement(message: QueuedMessage, settlement: Settlement): void {
+  for (const { index } of settlement.changes) {
+    if (message.recipients[index] === undefined) {
+      throw new RangeError(`message ${message.id} has no recipient ${index}`);
+    }
+  }
+  for (const change of settlement.changes) {
+    changeRecipient(message.recipients[change.index]!, change);
+  }
+  if (settlement.attempt === undefined) return;
+  message.history.push(settlement.attempt);
+  if (message.history.length > HISTORY_LENGTH) message.history.shift();
+}
+
+/** When a message is due, ms since 1970: `now` when a sender has to be told, Infinity when it is held. */
+export function dueTime(message: QueuedMessage, now: number): number {
+  if (message.held) return Infinity;
+  let due = Infinity;
+  for (const recipient of message.recipients) {
+    if (recipient.status === "failed") return now;
+    if (recipient.status === "waiting") due = Math.min(due, recipient.nextAttempt);
+  }
+  return due;
+}
+
+/** The domain of a mailbox, lower case; `""` for a bare `postmaster`. The last `@` counts: a quoted local part may hold others. */
+function domainOf(address: string): string {
+  const at = address.lastIndexOf("@");
+  return at < 0 ? "" : address.slice(at + 1).toLowerCase();
+}
+
+/** How many single-domain lists are shared at once; their number is the peers' to choose. */
+const SHARED_LISTS = 10_000;
+const sharedLists = new Map<string, readonly string[]>();
+
+/** A list of one domain, shared by the messages that wait for it: most lists are one domain long. */
+function listOfOne(domain: string): readonly string[] {
+  let list = sharedLists.get(domain);
+  if (list === undefined) {
+    if (sharedLists.size >= SHARED_LISTS) sharedLists.clear();
+    list = [domain];
+    sharedLists.set(domain, list);
+  }
+  return list;
+}
+
+/** The domains of the recipients that are not finished, each once. */
+function openDomains(message: QueuedMessage): readonly string[] {
+  if (message.recipients.length === 1) return listOfOne(domainOf(message.recipients[0]!.address));
+  const domains = new Set<string>();
+  for (const recipient of message.recipients) {
+    if (!isFinishedRecipient(recipient)) domains.add(domainOf(recipient.address));
+  }
+  return domains.size === 1 ? listOfOne([...domains][0]!) : [...domains];
+}
+
+/** Whether a recipient waits for a host rather than for a verdict on itself. */
+function waitsForHost(recipient: Recipient): boolean {
+  const scope = recipient.lastError?.scope;
+  return recipient.status === "waiting" && (scope === "host" || scope === "session");
+}
+
+/** A message in a few words, as of `now` (ms since 1970). */
+export function summarize(message: QueuedMessage, now: number): Summary {
+  return {
+    id: message.id,
+    due: dueTime(message, now),
+    domains: openDomains(message),
+    hostFailure: message.recipients.some(waitsForHost),
+    held: message.held,
+  };
+}

@@ -1,0 +1,142 @@
+/**
+ * What a store knows in memory of each of its messages, and who is due, claimed
+ * or held. The same for every store; it holds no content and does no I/O, and
+ * cannot fail.
+ *
+ * @module
+ */
+import { DueHeap, type HeapEntry } from "./due_heap.ts";
+import type { QueueCounts, QueuedMessage, Summary } from "./queue.ts";
+import { summarize } from "./state.ts";
+
+/** One message of the list. Stores add what they need to find it. */
+export interface Entry extends Summary, HeapEntry {
+  readonly id: string;
+  due: number;
+  domains: readonly string[];
+  hostFailure: boolean;
+  held: boolean;
+  claimed: boolean;
+}
+
+/** The entry of a message as of `now` (ms since 1970). */
+export function entryOf(message: QueuedMessage, now: number): Entry {
+  return { ...summarize(message, now), order: 0, position: -1, claimed: false };
+}
+
+/** The messages of a queue, in memory. */
+export class WaitingList<E extends Entry> {
+  readonly #entries = new Map<string, E>();
+  readonly #heap = new DueHeap<E>();
+  #claimed = 0;
+  #held = 0;
+  #listener: () => void = () => {};
+
+  /** Takes in a new message. */
+  add(entry: E): void {
+    this.#entries.set(entry.id, entry);
+    if (entry.held) this.#held++;
+    this.#schedule(entry);
+  }
+
+  /** The entry of a message, claimed or not. */
+  get(id: string): E | undefined {
+    return this.#entries.get(id);
+  }
+
+  /** Every entry, claimed or not. */
+  all(): Iterable<E> {
+    return this.#entries.values();
+  }
+
+  /** Forgets a message. */
+  remove(entry: E): void {
+    if (!this.#entries.delete(entry.id)) return;
+    this.#heap.remove(entry);
+    if (entry.claimed) this.#claimed--;
+    if (entry.held) this.#held--;
+  }
+
+  /** Claims at most `limit` entries that are due, longest due first. */
+  takeDue(now: number, limit: number): E[] {
+    const taken: E[] = [];
+    while (taken.length < limit) {
+      const first = this.#heap.first();
+      if (first === undefined || first.due > now) break;
+      this.#claim(first);
+      taken.push(first);
+    }
+    return taken;
+  }
+
+  /** Claims one entry, due or not; undefined when it is not there, held or claimed. */
+  take(id: string): E | undefined {
+    const entry = this.#entries.get(id);
+    if (entry === undefined || entry.held || entry.claimed) return undefined;
+    this.#claim(entry);
+    return entry;
+  }
+
+  /** Gives a claimed entry back as its message is at `now` (ms since 1970). */
+  giveBack(entry: E, message: QueuedMessage, now: number): void {
+    const { due, domains, hostFailure } = summarize(message, now);
+    entry.domains = domains;
+    entry.hostFailure = hostFailure;
+    this.postpone(entry, due);
+  }
+
+  /** Gives a claimed entry back, due at `due` (ms since 1970). */
+  postpone(entry: E, due: number): void {
+    entry.claimed = false;
+    this.#claimed--;
+    entry.due = due;
+    this.#schedule(entry);
+  }
+
+  /** See {@linkcode Queue.nextDue}. */
+  nextDue(): number {
+    return this.#heap.first()?.due ?? Infinity;
+  }
+
+  /** See {@linkcode Queue.onDue}. */
+  onDue(listener: () => void): void {
+    this.#listener = listener;
+  }
+
+  /** See {@linkcode Queue.wake}. */
+  wake(matches: (summary: Summary) => boolean, now: number): number {
+    const woken: E[] = [];
+    for (const entry of this.unclaimed()) {
+      if (!entry.held && entry.due > now && matches(entry)) woken.push(entry);
+    }
+    for (const entry of woken) {
+      this.#heap.remove(entry);
+      entry.due = now;
+      this.#schedule(entry);
+    }
+    return woken.length;
+  }
+
+  /** See {@linkcode Queue.summaries}. */
+  *unclaimed(): Generator<E> {
+    for (const entry of this.#entries.values()) if (!entry.claimed) yield entry;
+  }
+
+  /** See {@linkcode Queue.counts}. */
+  counts(): QueueCounts {
+    return { messages: this.#entries.size, claimed: this.#claimed, held: this.#held };
+  }
+
+  #claim(entry: E): void {
+    this.#heap.remove(entry);
+    entry.claimed = true;
+    this.#claimed++;
+  }
+
+  #schedule(entry: E): void {
+    if (entry.due === Infinity) return;
+    const before = this.nextDue();
+    this.#heap.add(entry);
+    if (entry.due < before) this.#listener();
+  }
+}
