@@ -1,0 +1,395 @@
+/** What every store of the queue has to keep to, whatever it keeps its messages in. */
+import {
+  assert,
+  assertEquals,
+  assertNotEquals,
+  assertRejects,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
+import { encode } from "../../base/bytes.ts";
+import { HISTORY_LENGTH, type Queue, QueueError } from "../../queue/queue.ts";
+import { TestClock } from "../helpers/test_clock.ts";
+import {
+  attemptAt,
+  binary,
+  changes,
+  claimOne,
+  contentOf,
+  deferred,
+  delivered,
+  envelopeTo,
+  octetsOf,
+  put,
+  textOf,
+} from "./fixtures.ts";
+
+const MINUTE = 60_000;
+
+/** Runs a test with a fresh queue, which is closed afterwards. */
+export type WithQueue = (test: (queue: Queue, clock: TestClock) => Promise<void>) => Promise<void>;
+
+/** Registers the contract's tests for one store. */
+export function testContract(store: string, withQueue: WithQueue): void {
+  function contract(
+    name: string,
+    test: (queue: Queue, clock: TestClock) => Promise<void>,
+  ): void {
+    Deno.test(`${store}: ${name}`, () => withQueue(test));
+  }
+
+  contract("a committed message is due at once, with its envelope", async (queue, clock) => {
+    const queued = await put(queue, "hello", ["a@example.com", "b@example.net"]);
+    assertEquals(queue.nextDue(), clock.now());
+    const { message } = await claimOne(queue);
+    assertEquals(message, queued);
+    assertEquals(message.envelope, envelopeTo("a@example.com", "b@example.net"));
+    assertEquals(message.arrived, clock.now());
+    assertEquals(message.recipients[1], {
+      address: "b@example.net",
+      status: "waiting",
+      attempts: 0,
+      nextAttempt: clock.now(),
+    });
+  });
+
+  contract("content comes back octet for octet, whatever it is", async (queue) => {
+    const contents: [Uint8Array, boolean][] = [
+      [new Uint8Array(0), false],
+      [encode("plain\r\n"), false],
+      [contentOf("escapes"), true],
+      [encode("\ufeffa byte order mark and \u{1f600}"), true],
+      [binary(1000), true],
+      [binary(300_000), true],
+      [encode("x".repeat(65_536)), false],
+      [encode("x".repeat(65_537)), false],
+    ];
+    for (const [bytes, eightBit] of contents) {
+      await put(queue, bytes);
+      const claim = await claimOne(queue);
+      assertEquals(claim.message.size, bytes.length);
+      assertEquals(claim.message.eightBit, eightBit);
+      assertEquals(claim.content().size, bytes.length);
+      assertEquals(await octetsOf(claim.content()), bytes);
+      assertEquals(await octetsOf(claim.content()), bytes);
+      await claim.settle(changes(delivered()));
+      claim.release();
+    }
+    assertEquals(queue.counts().messages, 0);
+  });
+
+  contract("content is streamed in chunks of at most 64 KiB", async (queue) => {
+    await put(queue, binary(200_000));
+    const claim = await claimOne(queue);
+    let octets = 0;
+    for await (const chunk of claim.content().stream()) {
+      assert(chunk.length <= 65_536);
+      octets += chunk.length;
+    }
+    assertEquals(octets, 200_000);
+  });
+
+  contract("chunks of any size add up, and may be reused by the writer", async (queue) => {
+    const whole = binary(200_000);
+    const draft = queue.draft();
+    const chunk = new Uint8Array(70_000);
+    for (let at = 0, size = 1; at < whole.length; at += size, size = (size * 3) % 69_997) {
+      size = Math.min(size, whole.length - at);
+      chunk.set(whole.subarray(at, at + size));
+      await draft.write(chunk.subarray(0, size));
+      chunk.fill(0);
+      assertEquals(draft.content.size, at + size);
+    }
+    assertEquals(await octetsOf(draft.content), whole);
+    await draft.commit(envelopeTo("a@example.com"));
+    assertEquals(await octetsOf((await claimOne(queue)).content()), whole);
+  });
+
+  contract("an aborted draft leaves nothing and takes nothing more", async (queue) => {
+    const draft = queue.draft();
+    await draft.write(binary(100_000));
+    await draft.abort();
+    await draft.abort();
+    await draft.write(encode("more"));
+    await assertRejects(() => draft.commit(envelopeTo("a@example.com")), QueueError);
+    assertEquals(queue.counts(), { messages: 0, claimed: 0, held: 0 });
+  });
+
+  contract("a draft is committed once", async (queue) => {
+    const draft = queue.draft();
+    await draft.commit(envelopeTo("a@example.com"));
+    await assertRejects(() => draft.commit(envelopeTo("a@example.com")), QueueError);
+    assertEquals(queue.counts().messages, 1);
+  });
+
+  contract("the id of a draft is that of its message, and no two are the same", async (queue) => {
+    const drafts = Array.from({ length: 100 }, () => queue.draft());
+    for (const draft of drafts) {
+      const message = await draft.commit(envelopeTo("a@example.com"));
+      assertEquals(message.id, draft.id);
+    }
+    assertEquals(new Set(drafts.map((draft) => draft.id)).size, 100);
+  });
+
+  contract("messages are claimed longest due first, each once", async (queue, clock) => {
+    const ids: string[] = [];
+    for (let i = 0; i < 4; i++) {
+      ids.push((await put(queue, `message ${i}`)).id);
+      clock.advance(1);
+    }
+    const first = await queue.claim(3);
+    assertEquals(first.map((claim) => claim.message.id), ids.slice(0, 3));
+    assertEquals(queue.counts(), { messages: 4, claimed: 3, held: 0 });
+    assertEquals((await queue.claim(3)).map((claim) => claim.message.id), ids.slice(3));
+    assertEquals(await queue.claim(3), []);
+  });
+
+  contract("a message whose recipients are all delivered is gone", async (queue) => {
+    const { id } = await put(queue, "hello", ["a@example.com", "b@example.com"]);
+    const claim = await claimOne(queue);
+    await claim.settle(changes(delivered(0), delivered(1)));
+    claim.release();
+    assertEquals(queue.counts(), { messages: 0, claimed: 0, held: 0 });
+    assertEquals(await queue.read(id), undefined);
+    assertEquals(queue.nextDue(), Infinity);
+  });
+
+  contract("a deferred message is due when its time has come", async (queue, clock) => {
+    await put(queue, "hello");
+    const next = clock.now() + 5 * MINUTE;
+    const claim = await claimOne(queue);
+    const attempt = attemptAt(clock.now());
+    await claim.settle({ ...changes(deferred(next)), attempt });
+    claim.release();
+    assertEquals(queue.nextDue(), next);
+    assertEquals(await queue.claim(1), []);
+    clock.advance(5 * MINUTE);
+    const again = await claimOne(queue);
+    assertEquals(again.message.recipients[0], {
+      address: "rcpt@example.com",
+      status: "waiting",
+      attempts: 1,
+      nextAttempt: next,
+      lastError: deferred(next).error,
+    });
+    assertEquals(again.message.history, [attempt]);
+    assertEquals(await textOf(again.content()), "hello");
+  });
+
+  contract("a message waits for the first of its recipients", async (queue, clock) => {
+    await put(queue, "hello", ["a@a.example", "b@b.example", "c@c.example"]);
+    const claim = await claimOne(queue);
+    const now = clock.now();
+    await claim.settle(changes(deferred(now + 9, 0), delivered(1), deferred(now + 5, 2)));
+    claim.release();
+    assertEquals(queue.nextDue(), now + 5);
+    const [summary] = [...queue.summaries()];
+    assertEquals([...summary!.domains].sort(), ["a.example", "c.example"]);
+  });
+
+  contract("a failed recipient is due at once until its sender was told", async (queue, clock) => {
+    await put(queue, "hello");
+    const claim = await claimOne(queue);
+    await claim.settle(changes({ index: 0, status: "failed", tried: true }));
+    claim.release();
+    assertEquals(queue.nextDue(), clock.now());
+    const again = await claimOne(queue);
+    assertEquals(again.message.recipients[0]!.status, "failed");
+    await again.settle(changes({ index: 0, status: "bounced", tried: false }));
+    again.release();
+    assertEquals(queue.counts().messages, 0);
+  });
+
+  contract(
+    "a claim released with nothing recorded is due again as before",
+    async (queue, clock) => {
+      await put(queue, "hello");
+      const claim = await claimOne(queue);
+      claim.release();
+      claim.release();
+      assertEquals(queue.nextDue(), clock.now());
+      assertEquals(queue.counts(), { messages: 1, claimed: 0, held: 0 });
+      assertEquals((await queue.claim(5)).length, 1);
+    },
+  );
+
+  contract("a released claim is dead", async (queue) => {
+    await put(queue, "hello");
+    const claim = await claimOne(queue);
+    claim.release();
+    await assertRejects(() => claim.settle(changes(delivered())), Error, "was released");
+    assertEquals(queue.counts().messages, 1);
+  });
+
+  contract("settlements under way at once all count", async (queue, clock) => {
+    const recipients = Array.from({ length: 20 }, (_, i) => `r${i}@example.com`);
+    await put(queue, "hello", recipients);
+    const claim = await claimOne(queue);
+    const next = clock.now() + MINUTE;
+    await Promise.all(
+      recipients.map((_, i) => claim.settle(changes(i % 2 ? delivered(i) : deferred(next, i)))),
+    );
+    claim.release();
+    clock.advance(MINUTE);
+    const again = await claimOne(queue);
+    const statuses = again.message.recipients.map((recipient) => recipient.status);
+    assertEquals(statuses, recipients.map((_, i) => i % 2 ? "delivered" : "waiting"));
+    await Promise.all(recipients.map((_, i) => again.settle(changes(delivered(i)))));
+    again.release();
+    assertEquals(queue.counts().messages, 0);
+  });
+
+  contract("a release does not overtake the settlement before it", async (queue, clock) => {
+    const { id } = await put(queue, "hello");
+    const claim = await claimOne(queue);
+    const settled = claim.settle(changes(deferred(clock.now() + MINUTE)));
+    claim.release();
+    await settled;
+    assertEquals((await queue.read(id))!.recipients[0]!.attempts, 1);
+    clock.advance(MINUTE);
+    await untilDue(queue);
+    assertEquals((await claimOne(queue)).message.recipients[0]!.attempts, 1);
+  });
+
+  contract("a settlement that names no recipient changes nothing", async (queue) => {
+    await put(queue, "hello");
+    const claim = await claimOne(queue);
+    await assertRejects(() => claim.settle(changes(delivered(0), delivered(1))), RangeError);
+    assertEquals(claim.message.recipients[0]!.status, "waiting");
+    assertEquals(queue.counts().messages, 1);
+  });
+
+  contract("what was delivered stays delivered", async (queue, clock) => {
+    await put(queue, "hello", ["a@example.com", "b@example.com"]);
+    const claim = await claimOne(queue);
+    await claim.settle(changes(delivered(0)));
+    await claim.settle(changes(deferred(clock.now() + 1, 0)));
+    assertEquals(claim.message.recipients[0]!.status, "delivered");
+    assertEquals(claim.message.recipients[0]!.attempts, 1);
+  });
+
+  contract("a finished message ignores a late settlement", async (queue) => {
+    await put(queue, "hello");
+    const claim = await claimOne(queue);
+    await claim.settle(changes(delivered()));
+    await claim.settle(changes(delivered()));
+    claim.release();
+    assertEquals(queue.counts(), { messages: 0, claimed: 0, held: 0 });
+  });
+
+  contract("the history keeps the latest attempts", async (queue, clock) => {
+    await put(queue, "hello");
+    const claim = await claimOne(queue);
+    for (let i = 0; i < HISTORY_LENGTH + 5; i++) {
+      await claim.settle({ changes: [deferred(clock.now())], attempt: attemptAt(i) });
+    }
+    assertEquals(claim.message.history.length, HISTORY_LENGTH);
+    assertEquals(claim.message.history[0]!.at, 5);
+    assertEquals(claim.message.recipients[0]!.attempts, HISTORY_LENGTH + 5);
+  });
+
+  contract("a held message is kept, counted, and never due", async (queue, clock) => {
+    const { id } = await put(queue, "hello", ["a@example.com"], true);
+    assertEquals(queue.counts(), { messages: 1, claimed: 0, held: 1 });
+    assertEquals(queue.nextDue(), Infinity);
+    clock.advance(1e9);
+    assertEquals(await queue.claim(1), []);
+    assertEquals(await queue.claimById(id), undefined);
+    assertEquals(queue.wake(() => true), 0);
+    assertEquals([...queue.summaries()].map((summary) => summary.held), [true]);
+    assertEquals((await queue.read(id))!.held, true);
+  });
+
+  contract("claimById takes what is not due, but not what is claimed", async (queue, clock) => {
+    const { id } = await put(queue, "hello");
+    const claim = await claimOne(queue);
+    assertEquals(await queue.claimById(id), undefined);
+    await claim.settle(changes(deferred(clock.now() + MINUTE)));
+    claim.release();
+    const again = await queue.claimById(id);
+    assertEquals(again!.message.id, id);
+    assertEquals(queue.nextDue(), Infinity);
+    assertEquals(await queue.claimById("00000000000000000000000000"), undefined);
+  });
+
+  contract("wake makes matching messages due now", async (queue, clock) => {
+    for (const domain of ["a.example", "B.Example", "c.example"]) {
+      await put(queue, "hello", [`x@${domain}`]);
+      const claim = await claimOne(queue);
+      await claim.settle(changes(deferred(clock.now() + MINUTE)));
+      claim.release();
+    }
+    assertEquals(queue.nextDue(), clock.now() + MINUTE);
+    const woken = queue.wake(({ domains, hostFailure }) =>
+      hostFailure && domains.includes("b.example")
+    );
+    assertEquals(woken, 1);
+    assertEquals(queue.nextDue(), clock.now());
+    const claims = await queue.claim(10);
+    assertEquals(claims.map((claim) => claim.message.envelope.recipients[0]), ["x@B.Example"]);
+    claims[0]!.release();
+    assertEquals(queue.nextDue(), clock.now() + MINUTE);
+  });
+
+  contract("onDue is told of what is due earlier, and only of that", async (queue, clock) => {
+    let told = 0;
+    queue.onDue(() => told++);
+    await put(queue, "one");
+    assertEquals(told, 1);
+    await put(queue, "two");
+    assertEquals(told, 1);
+    const [one, two] = await queue.claim(2);
+    await one!.settle(changes(deferred(clock.now() + 2 * MINUTE)));
+    one!.release();
+    assertEquals(told, 2);
+    await two!.settle(changes(deferred(clock.now() + 3 * MINUTE)));
+    two!.release();
+    assertEquals(told, 2);
+    queue.wake(() => true);
+    assertEquals(told, 3);
+  });
+
+  contract("summaries name what is not claimed, by domain and reason", async (queue) => {
+    const { id } = await put(queue, "one", ["a@Example.com", '"x@y"@example.com', "postmaster"]);
+    await put(queue, "two");
+    assertEquals([...queue.summaries()].length, 2);
+    const summary = [...queue.summaries()].find((each) => each.id === id)!;
+    assertEquals([...summary.domains].sort(), ["", "example.com"]);
+    assertEquals(summary.hostFailure, false);
+    await queue.claim(2);
+    assertEquals([...queue.summaries()], []);
+  });
+
+  contract("read gives a copy of the message, claimed or not", async (queue) => {
+    const { id } = await put(queue, "hello");
+    const before = await queue.read(id);
+    const claim = await claimOne(queue);
+    assertEquals(await queue.read(id), before);
+    assertNotEquals(await queue.read(id), undefined);
+    (await queue.read(id))!.recipients[0]!.status = "delivered";
+    assertStrictEquals(claim.message.recipients[0]!.status, "waiting");
+    assertEquals(await queue.read("00000000000000000000000000"), undefined);
+  });
+
+  contract("a closed queue takes and gives nothing", async (queue) => {
+    const draft = queue.draft();
+    await draft.write(binary(100_000));
+    await put(queue, "hello");
+    const claim = await claimOne(queue);
+    await queue.close();
+    await queue.close();
+    assertThrows(() => queue.draft(), QueueError, "closed");
+    await assertRejects(() => draft.commit(envelopeTo("a@example.com")), QueueError);
+    await assertRejects(() => claim.settle(changes(delivered())), QueueError, "closed");
+    assertEquals(await queue.claim(1), []);
+    assertEquals(await queue.claimById(claim.message.id), undefined);
+    claim.release();
+  });
+}
+
+/** Resolves when something is due, however long a release takes to come through. */
+function untilDue(queue: Queue): Promise<void> {
+  const due = Promise.withResolvers<void>();
+  queue.onDue(due.resolve);
+  return queue.nextDue() < Infinity ? Promise.resolve() : due.promise;
+}

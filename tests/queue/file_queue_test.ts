@@ -1,0 +1,23 @@
+import { FileQueue } from "../../queue/file_queue.ts";
+import { TestClock } from "../helpers/test_clock.ts";
+import { testContract } from "./contract.ts";
+
+/** The contract on real files, once as configured by default and once with nothing kept in memory. */
+for (
+  const [name, contentBudget] of [["file queue", undefined], [
+    "file queue without memory",
+    0,
+  ]] as const
+) {
+  testContract(name, async (test) => {
+    const directory = await Deno.makeTempDir();
+    try {
+      const clock = new TestClock();
+      const queue = await FileQueue.open({ directory, clock, contentBudget });
+      await test(queue, clock);
+      await queue.close();
+    } finally {
+      await Deno.remove(directory, { recursive: true });
+    }
+  });
+}
