@@ -51,7 +51,7 @@ function wrap(firstIndent: string, indent: string, text: string): string {
     line += empty ? word : " " + word;
     empty = false;
   }
-  return lines + line.trimEnd() + "\r\n";
+  return lines + (empty ? line.trimEnd() : line) + "\r\n";
 }
 
 /** The word in pieces that fit a line; no character is split. */
