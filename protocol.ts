@@ -19,7 +19,6 @@ import { Content } from "./protocol/content.ts";
 import { ehloReply, helpReply } from "./protocol/ehlo.ts";
 import type {
   MailCommand,
-  MessageSink,
   RcptCommand,
   SessionHandler,
   SessionOptions,
@@ -44,8 +43,6 @@ import {
   strayChunkState,
 } from "./protocol/session_state.ts";
 import { envelopeOf, greetedClient, newClient, type Transaction } from "./protocol/transaction.ts";
-
-const NO_OCTETS = new Uint8Array(0);
 
 /** Where a command that brings no message nearer is legal: everywhere. */
 const IDLE = { states: ALWAYS, idle: true };
@@ -192,7 +189,7 @@ export class ServerSession {
   #endStep(): Step {
     this.#stepping = false;
     if (this.#gone) this.#close();
-    const output = this.#output === "" ? NO_OCTETS : encode(this.#output);
+    const output = encode(this.#output);
     this.#output = "";
     this.#input.keep();
     if (this.#state.name === "starttls") return { output, next: "starttls" };
@@ -306,9 +303,9 @@ export class ServerSession {
   #data(): MaybePromise<SmtpReply> {
     const refusal = this.#recipientsMissing();
     if (refusal !== undefined) return refusal;
-    return whenThere(this.#openMessage(), (taker) => {
-      if (!("write" in taker)) return this.#budget.judged(taker);
-      this.#state = dataState(this.#contentFor(taker));
+    return whenThere(this.#openMessage(), (content) => {
+      if (content.refusal !== undefined) return this.#budget.judged(content.refusal);
+      this.#state = dataState(content);
       return replies.START_DATA;
     });
   }
@@ -323,11 +320,11 @@ export class ServerSession {
     const refusal = this.#recipientsMissing();
     if (refusal !== undefined) {
       // RFC 3030 §2: the octets of a refused chunk come all the same.
-      this.#state = strayChunkState(this.#contentFor(refusal), chunk, state);
+      this.#state = strayChunkState(refusal, chunk, state);
       return;
     }
-    return whenThere(this.#openMessage(), (taker) => {
-      this.#state = chunkState(bdatState(this.#contentFor(taker)), chunk);
+    return whenThere(this.#openMessage(), (content) => {
+      this.#state = chunkState(bdatState(content), chunk);
       return undefined;
     });
   }
@@ -341,7 +338,7 @@ export class ServerSession {
   #startTls(): SmtpReply {
     if (this.#client.tls !== undefined) return this.#budget.fault(replies.TLS_ACTIVE);
     if (!this.#options.startTls) return this.#notImplemented();
-    // RFC 3207 §4.2: what came in plaintext behind STARTTLS must not be taken for something that came in TLS.
+    // RFC 3207 §4.2: what came in plaintext must not be taken for something that came in TLS.
     this.#input.clear();
     this.#state = { name: "starttls" };
     return replies.READY_FOR_TLS;
@@ -374,14 +371,11 @@ export class ServerSession {
     return this.#state.transaction;
   }
 
-  /** Asks where the message of the open transaction goes. */
-  #openMessage(): MaybePromise<MessageSink | SmtpReply> {
+  /** Asks where the message of the open transaction goes; the content may be refused already. */
+  #openMessage(): MaybePromise<Content> {
     const envelope = envelopeOf(this.#transaction, this.#client);
-    return ask("message", () => this.#handler.message(envelope));
-  }
-
-  #contentFor(taker: MessageSink | SmtpReply): Content {
-    return new Content(taker, this.#options.limits.messageSize);
+    const taker = ask("message", () => this.#handler.message(envelope));
+    return whenThere(taker, (taker) => new Content(taker, this.#options.limits.messageSize));
   }
 
   #readContent(state: DataState | ChunkState): MaybePromise<boolean> {

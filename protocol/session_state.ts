@@ -5,7 +5,7 @@
  * @module
  */
 import { type ChunkCommand, ChunkReader } from "./chunk_reader.ts";
-import type { Content } from "./content.ts";
+import { Content } from "./content.ts";
 import { DataReader } from "./data_reader.ts";
 import { reply, type SmtpReply } from "./reply.ts";
 import type { Transaction } from "./transaction.ts";
@@ -97,12 +97,13 @@ export function chunkState(bdat: BdatState, { size, last }: ChunkCommand): Chunk
   return { name: "chunk", content, reader, last, after: last ? { name: "greeted" } : bdat };
 }
 
-/** A chunk begins that belongs to no message; `content` refuses it, and all stays as it was `before`. */
+/** A chunk begins that belongs to no message: it is read, refused, and all is as it was `before`. */
 export function strayChunkState(
-  content: Content,
+  refusal: SmtpReply,
   { size }: ChunkCommand,
   before: SessionState,
 ): ChunkState {
+  const content = new Content(refusal, 0);
   const reader = new ChunkReader();
   reader.begin(size, true);
   return { name: "chunk", content, reader, last: true, after: before };
