@@ -8,10 +8,10 @@
  * @module
  */
 import { isIPv4, isIPv6 } from "node:net";
-import { type Clock, systemClock } from "../base/clock.ts";
+import type { Clock } from "../base/clock.ts";
 import type { NameServer } from "../config/config.ts";
 import { ExpiringCache } from "./dns_cache.ts";
-import { queryDns, type QueryType, type WireRecord } from "./dns_query.ts";
+import { queryDns, type QueryType } from "./dns_query.ts";
 import { systemNameServers } from "./name_servers.ts";
 
 /**
@@ -51,10 +51,8 @@ export interface Resolver {
 export interface DnsResolverOptions {
   /** The name server to ask; the system's where not given. */
   readonly nameServer?: NameServer;
-  /** For one question with all its repetitions, ms; 10 s where not given. */
-  readonly timeout?: number;
-  /** The machine's where not given. */
-  readonly clock?: Clock;
+  /** Times questions and the answers that are kept. */
+  readonly clock: Clock;
 }
 
 /** The most MX records of one domain that are used. */
@@ -62,7 +60,8 @@ export const MOST_MX_RECORDS = 100;
 /** The most addresses of one host that are used. */
 export const MOST_ADDRESSES = 50;
 
-const DEFAULT_TIMEOUT = 10_000;
+/** For one question with all its repetitions, ms. */
+const TIMEOUT = 10_000;
 /** How long an answer is used, ms. `Deno.resolveDns` does not tell the TTL; this is as short as the shortest that is common. */
 const ANSWER_TTL = 60_000;
 /** How long "no answer" is, ms: long enough that the messages of one moment do not all wait for the same timeout. */
@@ -73,20 +72,29 @@ const CACHE_CAPACITY = 10_000;
 /** What the records of a type are made into; undefined for a malformed one. */
 type Reader<T> = (data: unknown) => T | undefined;
 
+/** One question, and the time it has. */
+interface Question<T> {
+  readonly name: string;
+  readonly type: QueryType;
+  readonly read: Reader<T>;
+  /** When it is given up, ms since 1970. */
+  readonly deadline: number;
+  /** Aborts then, or when the resolver is closed. */
+  readonly signal: AbortSignal;
+}
+
 /** A resolver that asks the DNS, and keeps answers for a minute. */
 export class DnsResolver implements Resolver {
   readonly #nameServer: NameServer | undefined;
-  readonly #timeout: number;
   readonly #clock: Clock;
   readonly #mx: ExpiringCache<DnsAnswer<MxRecord>>;
   readonly #addresses: ExpiringCache<DnsAnswer<string>>;
   readonly #closed = new AbortController();
 
   /** Makes one. */
-  constructor(options: DnsResolverOptions = {}) {
+  constructor(options: DnsResolverOptions) {
     this.#nameServer = options.nameServer;
-    this.#timeout = options.timeout ?? DEFAULT_TIMEOUT;
-    this.#clock = options.clock ?? systemClock;
+    this.#clock = options.clock;
     this.#mx = new ExpiringCache(this.#clock, CACHE_CAPACITY, lifetime);
     this.#addresses = new ExpiringCache(this.#clock, CACHE_CAPACITY, lifetime);
   }
@@ -119,58 +127,51 @@ export class DnsResolver implements Resolver {
 
   async #ask<T>(name: string, type: QueryType, read: Reader<T>): Promise<DnsAnswer<T>> {
     if (!isHostName(name)) return { kind: "no-such-domain" };
-    const deadline = this.#clock.now() + this.#timeout;
     const controller = new AbortController();
     const end = (): void => controller.abort();
-    const cancel = this.#clock.after(this.#timeout, end);
+    const cancel = this.#clock.after(TIMEOUT, end);
     this.#closed.signal.addEventListener("abort", end);
     if (this.#closed.signal.aborted) end();
+    const deadline = this.#clock.now() + TIMEOUT;
+    const question = { name, type, read, deadline, signal: controller.signal };
     try {
-      const found = await this.#askSystem(name, type, controller.signal);
-      if (found.length > 0) return { kind: "found", records: readAll(found, read) };
-      return await this.#askAgain(name, type, read, deadline, controller.signal);
+      return await this.#askSystem(question) ?? await this.#askAgain(question);
     } finally {
       cancel();
       this.#closed.signal.removeEventListener("abort", end);
     }
   }
 
-  /** The first question. Empty when nothing was found, whatever the reason. */
-  async #askSystem(name: string, type: QueryType, signal: AbortSignal): Promise<unknown[]> {
+  /** The first question. Undefined when nothing was found, whatever the reason. */
+  async #askSystem<T>(question: Question<T>): Promise<DnsAnswer<T> | undefined> {
+    const { name, type, read, signal } = question;
     const nameServer = this.#nameServer &&
       { ipAddr: this.#nameServer.host, port: this.#nameServer.port };
     try {
       // The final dot makes the name absolute: no search domain of the system is tried.
-      return await Deno.resolveDns(`${name}.`, type, { nameServer, signal });
+      const found = await Deno.resolveDns(`${name}.`, type, { nameServer, signal });
+      return found.length === 0 ? undefined : { kind: "found", records: readAll(found, read) };
     } catch {
-      return [];
+      return undefined;
     }
   }
 
   /** The second question, whose rcode decides. */
-  async #askAgain<T>(
-    name: string,
-    type: QueryType,
-    read: Reader<T>,
-    deadline: number,
-    signal: AbortSignal,
-  ): Promise<DnsAnswer<T>> {
-    if (signal.aborted) return noAnswer(name, type, "timed out");
+  async #askAgain<T>(question: Question<T>): Promise<DnsAnswer<T>> {
+    const { name, type, read, deadline, signal } = question;
     try {
+      if (signal.aborted) throw new Error("timed out");
       const servers = this.#nameServer === undefined ? systemNameServers() : [this.#nameServer];
       const options = { servers, clock: this.#clock, deadline, signal };
       const { exists, records } = await queryDns(name, type, options);
       if (!exists) return { kind: "no-such-domain" };
       if (records.length === 0) return { kind: "none" };
-      return { kind: "found", records: readAll(records.map(dataOf), read) };
+      return { kind: "found", records: readAll(records.map(({ data }) => data), read) };
     } catch (error) {
-      return noAnswer(name, type, error instanceof Error ? error.message : String(error));
+      const why = error instanceof Error ? error.message : String(error);
+      return { kind: "no-answer", reason: `${type} look-up of ${name}: ${why}` };
     }
   }
-}
-
-function noAnswer<T>(name: string, type: QueryType, why: string): DnsAnswer<T> {
-  return { kind: "no-answer", reason: `${type} look-up of ${name}: ${why}` };
 }
 
 function lifetime<T>(answer: DnsAnswer<T>): number {
@@ -185,10 +186,6 @@ function lifetime<T>(answer: DnsAnswer<T>): number {
 export function isHostName(name: string): boolean {
   return name.length <= 253 && /^[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*$/i.test(name) &&
     !/(?:^|\.)\d+$/.test(name);
-}
-
-function dataOf(record: WireRecord): unknown {
-  return record.data;
 }
 
 function readAll<T>(data: readonly unknown[], read: Reader<T>): T[] {

@@ -7,6 +7,7 @@
  */
 import { isIP, isIPv4, isIPv6 } from "node:net";
 import type { DeliverySettings, Smarthost } from "../config/config.ts";
+import { printable } from "../message/fold.ts";
 import { canonicalDomain } from "../protocol/domain.ts";
 import type { DeliveryError } from "../queue/queue.ts";
 import { type AddressGuard, canonicalAddress } from "./address_guard.ts";
@@ -46,6 +47,8 @@ export interface RouteDeps {
 export const MOST_HOSTS = 20;
 /** The most MX hosts of one destination whose addresses are looked up. */
 const MOST_EXCHANGES = 20;
+/** The most characters that an error's text has; a destination that is no domain may be anything. */
+const LONGEST_TEXT = 1000;
 
 /**
  * The key of a recipient's next hop: recipients with the same one go in one
@@ -268,11 +271,11 @@ function loop(domain: string): DeliveryError {
 }
 
 function permanent(enhanced: string, text: string): DeliveryError {
-  return { enhanced, text, scope: "host", permanent: true };
+  return { enhanced, text: printable(text, LONGEST_TEXT), scope: "host", permanent: true };
 }
 
 function temporary(enhanced: string, text: string): DeliveryError {
-  return { enhanced, text, scope: "host", permanent: false };
+  return { enhanced, text: printable(text, LONGEST_TEXT), scope: "host", permanent: false };
 }
 
 function failure(error: DeliveryError): Route {

@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { systemClock } from "../../base/clock.ts";
 import { DnsResolver } from "../../deliver/dns.ts";
 import { tool } from "../helpers/tools.ts";
 
@@ -53,7 +54,10 @@ Deno.test({
     }).spawn();
     try {
       await waitForStart(child.stderr);
-      const resolver = new DnsResolver({ nameServer: { host: "127.0.0.1", port } });
+      const resolver = new DnsResolver({
+        nameServer: { host: "127.0.0.1", port },
+        clock: systemClock,
+      });
       assertEquals(await resolver.mx("example.test"), {
         kind: "found",
         records: [

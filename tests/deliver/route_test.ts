@@ -236,6 +236,12 @@ Deno.test("what is no domain and no address literal is permanent", async () => {
   for (const text of bad) assertMatch(await routeText(text, {}), /^permanent 5\.1\.3/);
 });
 
+Deno.test("a failure's text is one printable line, whatever the destination", async () => {
+  const text = await routeText("a\r\nb\0" + "c".repeat(5000), {});
+  assertMatch(text, /^permanent 5\.1\.3 "a b c+$/);
+  assertEquals(text.length, "permanent 5.1.3 ".length + 1000 - 1); // CR and LF became one space
+});
+
 Deno.test("a smarthost is looked up by address only, and may be private", async () => {
   const resolver = new TableResolver(
     { "relay.test": [[1, "other.test"]] },
