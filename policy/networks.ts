@@ -1,0 +1,34 @@
+/**
+ * Sets of networks in CIDR notation. A network that is not well-formed is
+ * refused when the set is made, not when an address is looked up.
+ *
+ * @module
+ */
+import { BlockList, isIP } from "node:net";
+
+/** Networks that an address may belong to. */
+export class Networks {
+  #list = new BlockList();
+
+  /** @throws {TypeError} naming the network that is not `address` or `address/bits`. */
+  constructor(networks: readonly string[]) {
+    for (const network of networks) this.#add(network);
+  }
+
+  /** Whether the address is in one of the networks. What is no address is in none. */
+  has(address: string): boolean {
+    const version = isIP(address);
+    return version !== 0 && this.#list.check(address, version === 6 ? "ipv6" : "ipv4");
+  }
+
+  #add(network: string): void {
+    const [address = "", bits, ...rest] = network.split("/");
+    const version = isIP(address);
+    const longest = version === 6 ? 128 : 32;
+    const length = bits === undefined ? longest : /^\d{1,3}$/.test(bits) ? Number(bits) : NaN;
+    if (version === 0 || rest.length > 0 || !(length <= longest)) {
+      throw new TypeError(`not a network in CIDR notation: ${JSON.stringify(network)}`);
+    }
+    this.#list.addSubnet(address, length, version === 6 ? "ipv6" : "ipv4");
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * Who may send what where. Closed by default: clients in the trusted networks
+ * may send to anyone, everybody else only to the local domains. Nothing here
+ * fails; a refusal is a reply.
+ *
+ * @module
+ */
+import type { RcptCommand } from "../protocol/handler.ts";
+import { RELAY_DENIED, reply, type SmtpReply } from "../protocol/reply.ts";
+import { Networks } from "./networks.ts";
+
+/** What the rules are made from. */
+export interface RelayRules {
+  /** CIDR networks whose clients may send to anyone. */
+  readonly trust: readonly string[];
+  /** Domains that anyone may send to: lower case, A-labels. */
+  readonly localDomains: readonly string[];
+  /** When not empty: the only addresses there are in the local domains; lower case. */
+  readonly localRecipients: readonly string[];
+}
+
+const NO_SUCH_USER = reply(550, "5.1.1", "No such user here");
+
+/** The relay rules of a server. */
+export class RelayPolicy {
+  #trusted: Networks;
+  #domains: ReadonlySet<string>;
+  #recipients: ReadonlySet<string>;
+
+  /** @throws {TypeError} for a trusted network that is not well-formed. */
+  constructor(rules: RelayRules) {
+    this.#trusted = new Networks(rules.trust);
+    this.#domains = new Set(rules.localDomains);
+    this.#recipients = new Set(rules.localRecipients);
+  }
+
+  /** Whether the client at this address may send to anyone. */
+  trusts(address: string): boolean {
+    return this.#trusted.has(address);
+  }
+
+  /** The refusal of a recipient; undefined when it is welcome. */
+  refusal(rcpt: RcptCommand, clientAddress: string): SmtpReply | undefined {
+    const local = rcpt.domain === "" || this.#domains.has(rcpt.domain);
+    if (!local) return this.trusts(clientAddress) ? undefined : RELAY_DENIED;
+    // RFC 5321 §4.5.1: mail to postmaster is always taken where mail is taken at all.
+    if (rcpt.domain === "") return this.#postmasterRefusal(clientAddress);
+    if (this.#isUnknown(rcpt)) return NO_SUCH_USER;
+    return isRouted(rcpt.address) && !this.trusts(clientAddress) ? RELAY_DENIED : undefined;
+  }
+
+  #postmasterRefusal(clientAddress: string): SmtpReply | undefined {
+    return this.#domains.size > 0 || this.trusts(clientAddress) ? undefined : RELAY_DENIED;
+  }
+
+  #isUnknown(rcpt: RcptCommand): boolean {
+    if (this.#recipients.size === 0) return false;
+    const localPart = rcpt.address.slice(0, rcpt.address.lastIndexOf("@")).toLowerCase();
+    return localPart !== "postmaster" && !this.#recipients.has(`${localPart}@${rcpt.domain}`);
+  }
+}
+
+/** Whether the local part holds an address of its own (`a%v@us`, `v!a@us`, `"a@v"@us`) that a host behind us might route on. */
+function isRouted(address: string): boolean {
+  return /[%!@]/.test(address.slice(0, address.lastIndexOf("@")));
+}
