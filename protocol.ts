@@ -175,6 +175,11 @@ export class ServerSession {
     return this.#state.name === "data" || this.#state.name === "chunk";
   }
 
+  /** Whether a transaction is open: MAIL was accepted, and its message neither ended nor dropped. */
+  get inTransaction(): boolean {
+    return !["connected", "greeted", "starttls", "closed"].includes(this.#state.name);
+  }
+
   /** Octets of content that came in this transaction, refused ones included. */
   get contentOctets(): number {
     return "content" in this.#state ? this.#state.content.octets : 0;

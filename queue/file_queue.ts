@@ -225,10 +225,10 @@ export class FileQueue implements Queue {
 
   #makeClaim(entry: SpoolEntry, stored: Stored): LiveClaim {
     entry.stored = stored;
-    return new LiveClaim(stored.message, {
+    return new LiveClaim(stored.message, entry.early, {
       content: () => this.#store.content(stored),
       settle: (settlement) => this.#settle(entry, stored.message, settlement),
-      release: () => this.#release(entry),
+      release: (until) => this.#release(entry, until),
     });
   }
 
@@ -278,15 +278,15 @@ export class FileQueue implements Queue {
   }
 
   /** Gives a claim back, after what is being recorded of it is. */
-  #release(entry: SpoolEntry): void {
-    if (!entry.recording?.busy) return this.#giveBack(entry);
-    this.#inBackground(entry.recording.idle().then(() => this.#giveBack(entry)));
+  #release(entry: SpoolEntry, until?: number): void {
+    if (!entry.recording?.busy) return this.#giveBack(entry, until);
+    this.#inBackground(entry.recording.idle().then(() => this.#giveBack(entry, until)));
   }
 
-  #giveBack(entry: SpoolEntry): void {
+  #giveBack(entry: SpoolEntry, until?: number): void {
     if (this.#list.get(entry.id) !== entry) return;
     entry.recording = undefined;
-    this.#list.giveBack(entry, entry.stored!.message, this.#options.clock.now());
+    this.#list.giveBack(entry, entry.stored!.message, this.#options.clock.now(), until);
     this.#store.forget(entry);
   }
 

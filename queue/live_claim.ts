@@ -11,17 +11,19 @@ import type { Claim, Content, QueuedMessage, Settlement } from "./queue.ts";
 export interface ClaimActions {
   readonly content: () => Content;
   readonly settle: (settlement: Settlement) => MaybePromise<void>;
-  readonly release: () => void;
+  readonly release: (until?: number) => void;
 }
 
 /** A claim on a message of any store. */
 export class LiveClaim implements Claim {
   readonly message: QueuedMessage;
+  readonly early: boolean;
   #actions: ClaimActions | undefined;
 
   /** Makes one that is alive. */
-  constructor(message: QueuedMessage, actions: ClaimActions) {
+  constructor(message: QueuedMessage, early: boolean, actions: ClaimActions) {
     this.message = message;
+    this.early = early;
     this.#actions = actions;
   }
 
@@ -33,8 +35,8 @@ export class LiveClaim implements Claim {
     await this.#alive().settle(settlement);
   }
 
-  release(): void {
-    this.#actions?.release();
+  release(until?: number): void {
+    this.#actions?.release(until);
     this.#actions = undefined;
   }
 

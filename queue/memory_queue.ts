@@ -102,10 +102,10 @@ export class MemoryQueue implements Queue {
   }
 
   #makeClaim(entry: MemoryEntry): Claim {
-    return new LiveClaim(entry.message, {
+    return new LiveClaim(entry.message, entry.early, {
       content: () => entry.content,
       settle: (settlement) => this.#settle(entry, settlement),
-      release: () => this.#release(entry),
+      release: (until) => this.#release(entry, until),
     });
   }
 
@@ -115,9 +115,9 @@ export class MemoryQueue implements Queue {
     if (isFinished(entry.message)) this.#list.remove(entry);
   }
 
-  #release(entry: MemoryEntry): void {
+  #release(entry: MemoryEntry, until?: number): void {
     if (this.#list.get(entry.id) !== entry) return;
-    this.#list.giveBack(entry, entry.message, this.#clock.now());
+    this.#list.giveBack(entry, entry.message, this.#clock.now(), until);
   }
 }
 

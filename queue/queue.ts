@@ -36,6 +36,11 @@ export interface DeliveryError {
   readonly permanent: boolean;
 }
 
+/** Whether the error is of a host or a connection, and not a verdict on a message or recipient. */
+export function isHostFailure(error: DeliveryError | undefined): boolean {
+  return error?.scope === "host" || error?.scope === "session";
+}
+
 /** One recipient of a queued message. */
 export interface Recipient {
   /** The forward-path's mailbox as accepted. */
@@ -152,14 +157,16 @@ export interface RecipientChange {
 /** What came of an attempt. */
 export interface Settlement {
   readonly changes: readonly RecipientChange[];
-  /** The line for the history; absent when nothing was tried. */
-  readonly attempt?: Attempt;
+  /** Lines for the history, one for each host tried; absent when nothing was. */
+  readonly attempts?: readonly Attempt[];
 }
 
 /** A message that the delivery loop holds; nobody else is given it meanwhile. */
 export interface Claim {
   /** The message as it stands; changed only through `settle`. */
   readonly message: QueuedMessage;
+  /** Whether it was claimed before its time: woken, or claimed by id. */
+  readonly early: boolean;
   /** Opens the content. */
   content(): Content;
   /**
@@ -174,8 +181,10 @@ export interface Claim {
   /**
    * Gives the claim back: the message waits for its next due recipient, or, when
    * `failed` recipients are left, is due at once. After this the claim is dead.
+   *
+   * @param until ms since 1970: it is not due before. Not recorded on disk, a restart forgets it.
    */
-  release(): void;
+  release(until?: number): void;
 }
 
 /** A waiting message in a few words, as kept in memory for each one. */

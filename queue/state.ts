@@ -8,6 +8,7 @@
 import type { Envelope } from "../message/envelope.ts";
 import {
   HISTORY_LENGTH,
+  isHostFailure,
   type QueuedMessage,
   type Recipient,
   type RecipientChange,
@@ -109,9 +110,9 @@ export function applySettlement(message: QueuedMessage, settlement: Settlement):
   for (const change of settlement.changes) {
     changeRecipient(message.recipients[change.index]!, change);
   }
-  if (settlement.attempt === undefined) return;
-  message.history.push(settlement.attempt);
-  if (message.history.length > HISTORY_LENGTH) message.history.shift();
+  if (settlement.attempts === undefined) return;
+  message.history.push(...settlement.attempts);
+  message.history.splice(0, message.history.length - HISTORY_LENGTH);
 }
 
 /** When a message is due, ms since 1970: `now` when a sender has to be told, Infinity when it is held. */
@@ -158,8 +159,7 @@ function openDomains(message: QueuedMessage): readonly string[] {
 
 /** Whether a recipient waits for a host rather than for a verdict on itself. */
 function waitsForHost(recipient: Recipient): boolean {
-  const scope = recipient.lastError?.scope;
-  return recipient.status === "waiting" && (scope === "host" || scope === "session");
+  return recipient.status === "waiting" && isHostFailure(recipient.lastError);
 }
 
 /** A message in a few words, as of `now` (ms since 1970). */

@@ -17,11 +17,13 @@ export interface Entry extends Summary, HeapEntry {
   hostFailure: boolean;
   held: boolean;
   claimed: boolean;
+  /** Made due, or claimed, before its time. */
+  early: boolean;
 }
 
 /** The entry of a message as of `now` (ms since 1970). */
 export function entryOf(message: QueuedMessage, now: number): Entry {
-  return { ...summarize(message, now), order: 0, position: -1, claimed: false };
+  return { ...summarize(message, now), order: 0, position: -1, claimed: false, early: false };
 }
 
 /** The messages of a queue, in memory. */
@@ -74,20 +76,22 @@ export class WaitingList<E extends Entry> {
     const entry = this.#entries.get(id);
     if (entry === undefined || entry.held || entry.claimed) return undefined;
     this.#claim(entry);
+    entry.early = true;
     return entry;
   }
 
-  /** Gives a claimed entry back as its message is at `now` (ms since 1970). */
-  giveBack(entry: E, message: QueuedMessage, now: number): void {
+  /** Gives a claimed entry back as its message is at `now`, not due before `until` (ms since 1970). */
+  giveBack(entry: E, message: QueuedMessage, now: number, until = -Infinity): void {
     const { due, domains, hostFailure } = summarize(message, now);
     entry.domains = domains;
     entry.hostFailure = hostFailure;
-    this.postpone(entry, due);
+    this.postpone(entry, Math.max(due, until));
   }
 
   /** Gives a claimed entry back, due at `due` (ms since 1970). */
   postpone(entry: E, due: number): void {
     entry.claimed = false;
+    entry.early = false;
     this.#claimed--;
     entry.due = due;
     this.#schedule(entry);
@@ -112,6 +116,7 @@ export class WaitingList<E extends Entry> {
     for (const entry of woken) {
       this.#heap.remove(entry);
       entry.due = now;
+      entry.early = true;
       this.#schedule(entry);
     }
     return woken.length;

@@ -159,7 +159,7 @@ export function testContract(store: string, withQueue: WithQueue): void {
     const next = clock.now() + 5 * MINUTE;
     const claim = await claimOne(queue);
     const attempt = attemptAt(clock.now());
-    await claim.settle({ ...changes(deferred(next)), attempt });
+    await claim.settle({ ...changes(deferred(next)), attempts: [attempt] });
     claim.release();
     assertEquals(queue.nextDue(), next);
     assertEquals(await queue.claim(1), []);
@@ -281,7 +281,7 @@ export function testContract(store: string, withQueue: WithQueue): void {
     await put(queue, "hello");
     const claim = await claimOne(queue);
     for (let i = 0; i < HISTORY_LENGTH + 5; i++) {
-      await claim.settle({ changes: [deferred(clock.now())], attempt: attemptAt(i) });
+      await claim.settle({ changes: [deferred(clock.now())], attempts: [attemptAt(i)] });
     }
     assertEquals(claim.message.history.length, HISTORY_LENGTH);
     assertEquals(claim.message.history[0]!.at, 5);
