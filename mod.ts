@@ -1,0 +1,90 @@
+/**
+ * A mail server as a module: it receives mail over SMTP, makes it durable in a
+ * spool before it says 250, and delivers it to the recipients' mail hosts.
+ *
+ * ```ts
+ * import { start } from "@deno-smtp/server";
+ *
+ * const { addr, send, stop } = await start("127.0.0.1:0");
+ * console.log(`listening on ${addr}`);
+ * await send({
+ *   from: "app@example.org",
+ *   to: "user@example.net",
+ *   content: "Subject: Hello\n\nWorld\n",
+ * });
+ * await stop();
+ * ```
+ *
+ * Nothing here ends the process or listens to signals; errors are thrown, or
+ * told through events and the log (LogTape, category `smtp`).
+ *
+ * @module
+ */
+import { configOf, type StartOptions } from "./server/options.ts";
+import { type RunningServer, startServer } from "./server/server.ts";
+import type { BoundAddress } from "./transport.ts";
+
+/** A running server. Its functions need no `this` and may be taken apart. */
+export interface Server extends Pick<RunningServer, "send" | "on" | "stop" | "counts"> {
+  /** Where the first listener listens. As text it is `HOST:PORT`. */
+  readonly addr: BoundAddress;
+  /** Where all of them listen, in the order of the options. */
+  readonly addrs: readonly BoundAddress[];
+}
+
+/**
+ * Starts a server.
+ *
+ * @param options an address to listen on, such as `:2525` (port 0 takes a free one), or everything there is to set
+ * @throws {TypeError} for an option that is wrong, naming it
+ * @throws {ListenError} when an address cannot be listened on
+ * @throws {SpoolError} when the spool is held by another process or cannot be used
+ */
+export async function start(options: string | StartOptions = {}): Promise<Server> {
+  const given = typeof options === "string" ? { listen: options } : options;
+  const server = await startServer(configOf(given), given);
+  return {
+    addr: server.addresses[0]!,
+    addrs: server.addresses,
+    counts: () => server.counts(),
+    send: (message) => server.send(message),
+    on: (event, listener) => server.on(event, listener),
+    stop: () => server.stop(),
+  };
+}
+
+export type { Certificate, DeliverySettings, Limits, RetrySchedule } from "./config/config.ts";
+export type {
+  BouncedEvent,
+  DeferredEvent,
+  DeliveredEvent,
+  DeliveryEvent,
+  DeliveryEvents,
+} from "./deliver/events.ts";
+export type { ClientInfo, Envelope, TlsInfo } from "./message/envelope.ts";
+export {
+  type Accept,
+  accept,
+  type Hooks,
+  type IncomingMessage,
+  type Refuse,
+  refuse,
+  type Take,
+  take,
+  type Verdict,
+} from "./policy/hooks.ts";
+export type { SessionLimits } from "./protocol/handler.ts";
+export type { SmtpReply } from "./protocol/reply.ts";
+export { SpoolError, type SpoolErrorKind } from "./queue/lock.ts";
+export {
+  type Content,
+  type DeliveryError,
+  type FailureScope,
+  type QueueCounts,
+  QueueError,
+  type QueueErrorKind,
+} from "./queue/queue.ts";
+export type { AcceptedEvent, Listeners, ServerEvents } from "./server/events.ts";
+export type { StartOptions } from "./server/options.ts";
+export type { OutgoingMessage, SentMessage } from "./server/send.ts";
+export { BoundAddress, ListenError } from "./transport.ts";

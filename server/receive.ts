@@ -1,0 +1,226 @@
+/**
+ * What the server answers in an SMTP session: asks the policy and the hooks
+ * about sender and recipients, and brings the content into the queue. 250 after
+ * the content is given only once the queue has made the message durable; a queue
+ * that cannot answers 452 or 451, and nothing of the message is kept.
+ *
+ * @module
+ */
+import type { Clock } from "../base/clock.ts";
+import { log } from "../base/log.ts";
+import type { MaybePromise } from "../base/maybe_promise.ts";
+import type { Config } from "../config/config.ts";
+import type { ClientInfo, Envelope } from "../message/envelope.ts";
+import { HeaderScanner } from "../message/headers.ts";
+import { receivedHeader } from "../message/received.ts";
+import type { Hooks, Take, Verdict } from "../policy/hooks.ts";
+import type { RelayPolicy } from "../policy/relay.ts";
+import type { MailCommand, MessageSink, RcptCommand, SessionHandler } from "../protocol/handler.ts";
+import { LOCAL_ERROR, reply, replyText, type SmtpReply } from "../protocol/reply.ts";
+import { type Draft, type Queue, QueueError } from "../queue/queue.ts";
+import type { Endpoint } from "../transport/connection.ts";
+import type { Events } from "./events.ts";
+
+/** What receiving needs of the server. */
+export interface ReceiveOptions {
+  readonly config: Pick<Config, "hostname" | "localDomains" | "limits">;
+  readonly queue: Queue;
+  readonly relay: RelayPolicy;
+  readonly hooks: Hooks;
+  readonly events: Events;
+  readonly clock: Clock;
+}
+
+const SENDER_OK = reply(250, "2.1.0", "Sender OK");
+const RECIPIENT_OK = reply(250, "2.1.5", "Recipient OK");
+const NO_SPACE = reply(452, "4.3.1", "Insufficient system storage, try again later");
+const LOOPS = reply(554, "5.4.6", "Too many Received headers, the message loops");
+const HEADER_TOO_LONG = reply(552, "5.3.4", "Header section too long");
+
+const logger = log("receive");
+
+/** The server's part of SMTP sessions; one serves them all. */
+export class Receiver implements SessionHandler {
+  #options: ReceiveOptions;
+
+  /** Receives into the queue of the options. */
+  constructor(options: ReceiveOptions) {
+    this.#options = options;
+  }
+
+  /** The answer to a new connection: undefined to welcome it. */
+  async turnedAway(peer: Endpoint): Promise<SmtpReply | undefined> {
+    const client: ClientInfo = { ...peer, helo: "", protocol: "" };
+    return refusalOf(await this.#options.hooks.connect?.(client));
+  }
+
+  /** MAIL. */
+  mail(mail: MailCommand, client: ClientInfo): MaybePromise<SmtpReply> {
+    const { hooks } = this.#options;
+    if (hooks.mail === undefined) return SENDER_OK;
+    return this.#askMail(hooks.mail, mail, client);
+  }
+
+  async #askMail(
+    hook: NonNullable<Hooks["mail"]>,
+    mail: MailCommand,
+    client: ClientInfo,
+  ): Promise<SmtpReply> {
+    return refusalOf(await hook(mail.reversePath, client)) ?? SENDER_OK;
+  }
+
+  /** RCPT. */
+  rcpt(rcpt: RcptCommand, client: ClientInfo): MaybePromise<SmtpReply> {
+    const { hooks, relay } = this.#options;
+    if (hooks.rcpt !== undefined) return this.#askRcpt(hooks.rcpt, rcpt, client);
+    return this.#judged(relay.refusal(rcpt, client.address), rcpt, client);
+  }
+
+  async #askRcpt(
+    hook: NonNullable<Hooks["rcpt"]>,
+    rcpt: RcptCommand,
+    client: ClientInfo,
+  ): Promise<SmtpReply> {
+    const verdict = await hook(rcpt.address, client);
+    if (verdict?.kind === "accept") return RECIPIENT_OK;
+    const refusal = refusalOf(verdict) ?? this.#options.relay.refusal(rcpt, client.address);
+    return this.#judged(refusal, rcpt, client);
+  }
+
+  #judged(refusal: SmtpReply | undefined, rcpt: RcptCommand, client: ClientInfo): SmtpReply {
+    if (refusal === undefined) return RECIPIENT_OK;
+    logger.info("recipient refused", {
+      client: client.address,
+      recipient: rcpt.address,
+      reply: replyText(refusal),
+    });
+    return refusal;
+  }
+
+  /** The content begins. */
+  message(envelope: Envelope): MessageSink | SmtpReply {
+    try {
+      const draft = this.#options.queue.draft();
+      return new IncomingSink(draft, this.#completed(envelope), this.#options);
+    } catch (error) {
+      return storageReply(error);
+    }
+  }
+
+  /** The envelope with a domain for a bare `postmaster` (RFC 5321 §4.1.1.3). */
+  #completed(envelope: Envelope): Envelope {
+    if (envelope.recipients.every((address) => address.includes("@"))) return envelope;
+    const { hostname, localDomains } = this.#options.config;
+    const domain = localDomains[0] ?? hostname;
+    const recipients = envelope.recipients.map((address) =>
+      address.includes("@") ? address : `${address}@${domain}`
+    );
+    return { ...envelope, recipients };
+  }
+}
+
+/** The content of one message on its way into the queue. */
+class IncomingSink implements MessageSink {
+  #draft: Draft;
+  #envelope: Envelope;
+  #options: ReceiveOptions;
+  #header = new HeaderScanner();
+  #refusal: SmtpReply | undefined;
+
+  constructor(draft: Draft, envelope: Envelope, options: ReceiveOptions) {
+    this.#draft = draft;
+    this.#envelope = envelope;
+    this.#options = options;
+    const trace = {
+      client: envelope.client,
+      hostname: options.config.hostname,
+      id: draft.id,
+      recipients: envelope.recipients,
+      now: options.clock.now(),
+    };
+    // A header is smaller than what a draft keeps in memory: this never has to be waited for.
+    draft.write(receivedHeader(trace));
+  }
+
+  write(chunk: Uint8Array): MaybePromise<void> {
+    if (this.#refusal) return;
+    if (!this.#header.facts.complete) {
+      this.#header.write(chunk);
+      this.#refusal = this.#headerRefusal();
+      if (this.#refusal) return this.#draft.abort();
+    }
+    return this.#draft.write(chunk);
+  }
+
+  #headerRefusal(): SmtpReply | undefined {
+    const { hops, headerSize } = this.#options.config.limits;
+    if (this.#header.facts.received > hops) return LOOPS;
+    return this.#header.facts.octets > headerSize ? HEADER_TOO_LONG : undefined;
+  }
+
+  async finish(): Promise<SmtpReply> {
+    if (this.#refusal) return this.#refuse(this.#refusal);
+    const hook = this.#options.hooks.message;
+    const answer = hook === undefined ? undefined : await this.#ask(hook);
+    if (answer !== undefined) {
+      await this.#draft.abort();
+      return answer.code < 400 ? answer : this.#refuse(answer);
+    }
+    return await this.#commit();
+  }
+
+  abort(): void {
+    if (this.#refusal === undefined) this.#draft.abort();
+  }
+
+  /** The hook's answer to the client, when it does not leave the message to the queue. */
+  async #ask(hook: NonNullable<Hooks["message"]>): Promise<SmtpReply | undefined> {
+    const { id, content } = this.#draft;
+    try {
+      const verdict = await hook({ id, envelope: this.#envelope, content });
+      if (!verdict || verdict.kind !== "take") return refusalOf(verdict);
+      logger.info("message taken over", { id, from: this.#envelope.reversePath });
+      return reply(250, "2.0.0", verdict.text);
+    } catch (error) {
+      logger.error("the message hook failed", { id, error });
+      return LOCAL_ERROR;
+    }
+  }
+
+  async #commit(): Promise<SmtpReply> {
+    try {
+      const { id, size } = await this.#draft.commit(this.#envelope);
+      logger.info("accepted", {
+        id,
+        client: this.#envelope.client.address,
+        from: this.#envelope.reversePath,
+        recipients: this.#envelope.recipients.length,
+        size,
+        messageId: this.#header.facts.messageId,
+      });
+      this.#options.events.emit("accepted", { id, envelope: this.#envelope, size });
+      return reply(250, "2.0.0", `Queued as ${id}`);
+    } catch (error) {
+      return storageReply(error);
+    }
+  }
+
+  #refuse(answer: SmtpReply): SmtpReply {
+    logger.info("message refused", {
+      client: this.#envelope.client.address,
+      from: this.#envelope.reversePath,
+      reply: replyText(answer),
+    });
+    return answer;
+  }
+}
+
+function refusalOf(verdict: Verdict | Take): SmtpReply | undefined {
+  return verdict?.kind === "refuse" ? verdict.reply : undefined;
+}
+
+/** The reply to a message that the queue could not take. */
+function storageReply(error: unknown): SmtpReply {
+  logger.error("the queue could not take a message", { error });
+  return error instanceof QueueError && error.kind === "no-space" ? NO_SPACE : LOCAL_ERROR;
+}

@@ -1,0 +1,217 @@
+/**
+ * Puts the rooms together: opens the spool, listens, receives and delivers, and
+ * ends them in the opposite order. What cannot be started is thrown, with
+ * everything that was started before it undone.
+ *
+ * @module
+ */
+import { type Clock, systemClock } from "../base/clock.ts";
+import { log } from "../base/log.ts";
+import type { Certificate, Config } from "../config/config.ts";
+import { Delivery } from "../deliver.ts";
+import { AddressGuard } from "../deliver/address_guard.ts";
+import { openClient } from "../deliver/connect.ts";
+import { DnsResolver } from "../deliver/dns.ts";
+import { Pool } from "../deliver/pool.ts";
+import { route } from "../deliver/route.ts";
+import type { Hooks } from "../policy/hooks.ts";
+import { RelayPolicy } from "../policy/relay.ts";
+import { FileQueue } from "../queue/file_queue.ts";
+import type { Queue, QueueCounts } from "../queue/queue.ts";
+import { type BoundAddress, Transport } from "../transport.ts";
+import { keptCertificate } from "../transport/certificate.ts";
+import { Deadlines } from "../transport/deadlines.ts";
+import { ServerTls } from "../transport/server_tls.ts";
+import { Events, type Listeners, type ServerEvents } from "./events.ts";
+import { Receiver } from "./receive.ts";
+import { type OutgoingMessage, send, type SentMessage } from "./send.ts";
+
+/** What an application adds to the configuration. */
+export interface Extras {
+  /** Where the application has its say. */
+  readonly hooks?: Hooks;
+  /** Who is told of events, from the first one on. */
+  readonly on?: Listeners;
+  /** The time; the machine's by default. */
+  readonly clock?: Clock;
+  /** The queue instead of the one on the spool; it is closed at the stop. */
+  readonly queue?: Queue;
+}
+
+/** A server that runs. */
+export interface RunningServer {
+  /** Where it listens, in the order of the configuration. */
+  readonly addresses: readonly BoundAddress[];
+  /** How much is in the queue. */
+  counts(): QueueCounts;
+  /** Queues a message of the application's own; resolves once it is durable. Throws as {@linkcode send} does. */
+  send(message: OutgoingMessage): Promise<SentMessage>;
+  /** Adds a listener; gives a function that removes it. */
+  on<E extends keyof ServerEvents>(
+    event: E,
+    listener: (event: ServerEvents[E]) => void,
+  ): () => void;
+  /**
+   * Stops: accepts nothing more, lets open transactions and deliveries finish
+   * within the grace time, and files what is not delivered. Never throws; a
+   * second call waits for the same stop.
+   */
+  stop(): Promise<void>;
+}
+
+/** How often the kept certificate is looked at, ms. */
+const CERTIFICATE_CHECK = 24 * 60 * 60 * 1000;
+
+const logger = log("server");
+
+/**
+ * Starts a server.
+ *
+ * @throws {SpoolError} when the spool is held by another process or cannot be used
+ * @throws {ListenError} when an address cannot be listened on
+ */
+export async function startServer(config: Config, extras: Extras = {}): Promise<RunningServer> {
+  const clock = extras.clock ?? systemClock;
+  const queue = extras.queue ?? await FileQueue.open({ directory: config.spool, clock });
+  try {
+    const certificate = await certificateOf(config, clock);
+    return new Server(config, extras, clock, queue, certificate);
+  } catch (error) {
+    await queue.close();
+    throw error;
+  }
+}
+
+async function certificateOf(config: Config, clock: Clock): Promise<Certificate> {
+  return config.certificate ?? await keptCertificate(config.spool, config.hostname, clock);
+}
+
+/** The rooms of a running server. */
+class Server implements RunningServer {
+  readonly #config: Config;
+  readonly #clock: Clock;
+  readonly #queue: Queue;
+  readonly #events: Events;
+  readonly #tls: ServerTls;
+  readonly #transport: Transport;
+  readonly #resolver: DnsResolver;
+  readonly #delivery: Delivery;
+  #cancelCheck: () => void = () => {};
+  #stopped: Promise<void> | undefined;
+
+  constructor(
+    config: Config,
+    { hooks = {}, on }: Extras,
+    clock: Clock,
+    queue: Queue,
+    certificate: Certificate,
+  ) {
+    this.#config = config;
+    this.#clock = clock;
+    this.#queue = queue;
+    this.#events = new Events(on);
+    this.#tls = new ServerTls(certificate);
+    this.#resolver = new DnsResolver({ nameServer: config.delivery.dns, clock });
+    this.#transport = this.#listen(hooks);
+    this.#delivery = this.#prepareDelivery();
+    this.#transport.start();
+    if (!config.hold) this.#delivery.start();
+    if (config.certificate === undefined) this.#checkCertificate();
+  }
+
+  get addresses(): readonly BoundAddress[] {
+    return this.#transport.addresses;
+  }
+
+  counts(): QueueCounts {
+    return this.#queue.counts();
+  }
+
+  send(message: OutgoingMessage): Promise<SentMessage> {
+    if (this.#stopped) return Promise.reject(new Error("the server is stopped"));
+    return send(message, {
+      queue: this.#queue,
+      events: this.#events,
+      hostname: this.#config.hostname,
+      clock: this.#clock,
+      messageSize: this.#config.limits.messageSize,
+    });
+  }
+
+  on<E extends keyof ServerEvents>(
+    event: E,
+    listener: (event: ServerEvents[E]) => void,
+  ): () => void {
+    return this.#events.on(event, listener);
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    const { stopGrace } = this.#config;
+    this.#cancelCheck();
+    await Promise.all([this.#transport.stop(stopGrace), this.#delivery.stop(stopGrace)]);
+    this.#resolver.close();
+    await this.#queue.close();
+  }
+
+  #listen(hooks: Hooks): Transport {
+    const { listen, hostname, limits } = this.#config;
+    const relay = new RelayPolicy(this.#config);
+    const receiver = new Receiver({
+      config: this.#config,
+      queue: this.#queue,
+      relay,
+      hooks,
+      events: this.#events,
+      clock: this.#clock,
+    });
+    return new Transport({
+      listen,
+      session: { hostname, startTls: true, limits },
+      limits,
+      tls: this.#tls,
+      clock: this.#clock,
+      unbounded: (address) => relay.trusts(address),
+      welcome: hooks.connect === undefined
+        ? () => receiver
+        : async (peer) => await receiver.turnedAway(peer) ?? receiver,
+    });
+  }
+
+  #prepareDelivery(): Delivery {
+    const { delivery: settings, hostname } = this.#config;
+    const clock = this.#clock;
+    const deadlines = new Deadlines(clock);
+    const listeners = () => this.#transport.addresses;
+    const guard = new AddressGuard({ allowPrivate: settings.allowPrivate, listeners, clock });
+    const routing = { resolver: this.#resolver, settings, hostname, guard, random: Math.random };
+    const connecting = { hostname, settings, deadlines, clock };
+    return new Delivery({
+      queue: this.#queue,
+      settings,
+      hostname,
+      clock,
+      random: Math.random,
+      route: (destination) => route(destination, routing),
+      open: (host, signal) => openClient(host, { ...connecting, signal }),
+      pool: new Pool({ idleTimeout: settings.idleTimeout, clock }),
+      observer: this.#events,
+    });
+  }
+
+  /** Looks at the kept certificate once a day, which renews it before it ends. */
+  #checkCertificate(): void {
+    this.#cancelCheck = this.#clock.after(CERTIFICATE_CHECK, async () => {
+      try {
+        this.#tls.replace(await certificateOf(this.#config, this.#clock));
+      } catch (error) {
+        logger.error("cannot renew the certificate", { error });
+      }
+      if (this.#stopped === undefined) this.#checkCertificate();
+    });
+  }
+}
