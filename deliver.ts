@@ -1,0 +1,407 @@
+/**
+ * The delivery loop: claims due messages, cuts them into jobs by destination,
+ * attempts each job when its destination has room, and settles what came of it.
+ * A failure of one job is recorded in its message and touches no other; a
+ * message whose outcome cannot be recorded is tried again later.
+ *
+ * @module
+ */
+import type { Clock } from "./base/clock.ts";
+import { log } from "./base/log.ts";
+import type { DeliverySettings } from "./config/config.ts";
+import { attempt, type AttemptDeps, type AttemptResult } from "./deliver/attempt.ts";
+import { rest } from "./deliver/backoff.ts";
+import { bounce } from "./deliver/bounce.ts";
+import type { SmtpClient } from "./deliver/client.ts";
+import type { DeliveryObserver } from "./deliver/events.ts";
+import { type Job, jobsOf, type Work } from "./deliver/job.ts";
+import { Hold, Lane } from "./deliver/lane.ts";
+import type { Pool } from "./deliver/pool.ts";
+import { reportAttempt, reportBounce } from "./deliver/report.ts";
+import { destinationOf, type Host, type Route } from "./deliver/route.ts";
+import {
+  expiry,
+  setAside,
+  settlementOf,
+  type SettleRules,
+  withoutHostFailures,
+} from "./deliver/settle.ts";
+import {
+  type Claim,
+  type DeliveryError,
+  isHostFailure,
+  type Queue,
+  type Settlement,
+} from "./queue/queue.ts";
+
+/** What delivery needs. */
+export interface DeliveryOptions {
+  readonly queue: Queue;
+  readonly settings: DeliverySettings;
+  /** What this server calls itself. */
+  readonly hostname: string;
+  readonly clock: Clock;
+  /** A number in [0, 1). */
+  readonly random: () => number;
+  /** Finds the hosts of a destination. */
+  readonly route: (destination: string) => Promise<Route>;
+  /** Connects to a host; gives up when the signal is aborted. @throws {DeliveryFailure} */
+  readonly open: (host: Host, signal: AbortSignal) => Promise<SmtpClient>;
+  /** Keeps connections between messages. */
+  readonly pool: Pool;
+  readonly observer: DeliveryObserver;
+}
+
+/** Messages claimed at once: enough for every destination to have work, few enough for memory. */
+const MOST_CLAIMED = 20_000;
+/** Messages asked of the queue in one call. */
+const CLAIM_BATCH = 500;
+
+const logger = log("deliver");
+
+/** Delivers what is in a queue. */
+export class Delivery {
+  readonly #options: DeliveryOptions;
+  readonly #lanes = new Map<string, Lane<Job>>();
+  /** Lanes with a job that may go, in the order of their turns. */
+  readonly #ready = new Set<Lane<Job>>();
+  /** Lanes whose parked messages are being claimed. */
+  readonly #filling = new Set<Lane<Job>>();
+  /** Ends the rests of lanes. */
+  readonly #rests = new Map<Lane<Job>, () => void>();
+  readonly #clients = new Set<SmtpClient>();
+  readonly #underWay = new Set<Promise<void>>();
+  readonly #abort = new AbortController();
+  #active = 0;
+  #claimed = 0;
+  #claiming = false;
+  #claimAgain = false;
+  #stopping = false;
+  #cancelTimer: () => void = () => {};
+
+  /** Prepares; nothing goes before `start`. */
+  constructor(options: DeliveryOptions) {
+    this.#options = options;
+  }
+
+  /** Begins to deliver. */
+  start(): void {
+    this.#options.queue.onDue(() => this.#claimDue());
+    this.#claimDue();
+  }
+
+  /**
+   * Stops: begins no attempt, lets those under way finish within `grace` ms,
+   * then breaks them off; what was not delivered waits in the queue as before.
+   */
+  async stop(grace: number): Promise<void> {
+    this.#stopping = true;
+    this.#cancelTimer();
+    for (const cancel of this.#rests.values()) cancel();
+    for (const lane of this.#lanes.values()) {
+      for (const job of lane.drain()) this.#track(this.#jobOver(job));
+    }
+    const cancel = this.#options.clock.after(grace, () => this.#breakOff());
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay);
+    cancel();
+    await this.#options.pool.close();
+  }
+
+  #breakOff(): void {
+    this.#abort.abort();
+    for (const client of this.#clients) client.close();
+  }
+
+  #track(work: Promise<void>): void {
+    this.#underWay.add(work);
+    work.finally(() => this.#underWay.delete(work));
+  }
+
+  // Claiming
+
+  /** Claims what is due, as far as there is room; books the time at which more will be. */
+  #claimDue(): void {
+    this.#claimAgain = true;
+    if (this.#claiming || this.#stopping) return;
+    this.#claiming = true;
+    this.#track(this.#claimAll());
+  }
+
+  async #claimAll(): Promise<void> {
+    const { queue, clock } = this.#options;
+    try {
+      while (this.#claimAgain && !this.#stopping && this.#claimed < MOST_CLAIMED) {
+        this.#claimAgain = false;
+        const claims = await queue.claim(Math.min(CLAIM_BATCH, MOST_CLAIMED - this.#claimed));
+        for (const claim of claims) this.#dispatch(claim);
+        if (claims.length > 0) this.#claimAgain = true;
+      }
+    } catch (error) {
+      logger.error("cannot claim messages from the queue", { error });
+    } finally {
+      this.#claiming = false;
+    }
+    this.#cancelTimer();
+    const due = queue.nextDue();
+    if (this.#stopping || this.#claimed >= MOST_CLAIMED || due === Infinity) return;
+    this.#cancelTimer = clock.after(due - clock.now(), () => this.#claimDue());
+  }
+
+  // Placing
+
+  #dispatch(claim: Claim): void {
+    const { clock, settings } = this.#options;
+    this.#claimed++;
+    const { work, jobs } = jobsOf(claim, clock.now(), settings);
+    if (jobs.length === 0 || this.#stopping) return this.#track(this.#workOver(work));
+    for (const job of jobs) this.#place(job);
+    this.#run();
+  }
+
+  #place(job: Job): void {
+    const lane = this.#laneOf(job.destination);
+    const { state } = lane;
+    if (state.kind === "resting") {
+      this.#track(this.#setAside(job, state.error, state.until));
+    } else if (lane.hasRoom || !isAlone(job)) {
+      lane.add(job);
+      this.#ready.add(lane);
+    } else {
+      job.work.parkAt = lane.destination;
+      this.#track(this.#jobOver(job));
+    }
+  }
+
+  #laneOf(destination: string): Lane<Job> {
+    let lane = this.#lanes.get(destination);
+    if (lane === undefined) {
+      lane = new Lane(destination, this.#options.settings.concurrencyPerDestination);
+      this.#lanes.set(destination, lane);
+    }
+    return lane;
+  }
+
+  // Attempting
+
+  /** Begins as many jobs as may go, the lanes by turns. */
+  #run(): void {
+    for (const lane of this.#ready) {
+      if (this.#active >= this.#options.settings.concurrency || this.#stopping) return;
+      this.#ready.delete(lane);
+      if (!lane.isReady) continue;
+      this.#ready.add(lane); // Behind the others; the loop comes to it again.
+      this.#active++;
+      this.#track(this.#carryOut(lane, lane.begin()));
+    }
+  }
+
+  async #carryOut(lane: Lane<Job>, job: Job): Promise<void> {
+    const hold = new Hold(lane);
+    const { work } = job;
+    let over = true;
+    try {
+      const result = await attempt(job, this.#attemptDeps(hold));
+      over = this.#learn(lane, job, result, hold);
+      if (over) await this.#settle(job, result);
+    } catch (error) {
+      const { id } = work.claim.message;
+      logger.error("an attempt could not be carried out or recorded", { id, error });
+      work.retryLater = true;
+    }
+    this.#active--;
+    hold.release();
+    lane.ended();
+    if (over) await this.#jobOver(job);
+    this.#refill(lane);
+  }
+
+  #attemptDeps(hold: Hold): AttemptDeps {
+    const { clock, route, open, pool } = this.#options;
+    return {
+      clock,
+      route,
+      hold,
+      take: (destination) => this.#using(pool.take(destination)),
+      open: async (host) => this.#using(await open(host, this.#abort.signal)),
+      give: (destination, client) => {
+        this.#clients.delete(client);
+        pool.give(destination, client);
+      },
+    };
+  }
+
+  #using<C extends SmtpClient | undefined>(client: C): C {
+    if (client) this.#clients.add(client);
+    return client;
+  }
+
+  // Settling
+
+  /** Records what came of an attempt. */
+  async #settle(job: Job, result: AttemptResult): Promise<void> {
+    const settlement = settlementOf(job, result, this.#rules());
+    // An attempt that we broke off ourselves says nothing about the host.
+    const broken = this.#abort.signal.aborted;
+    await job.work.claim.settle(broken ? withoutHostFailures(settlement) : settlement);
+    if (!broken) reportAttempt(job, result, settlement, this.#options.observer);
+  }
+
+  /** Records that a job was not tried because its destination rests. */
+  async #setAside(job: Job, error: DeliveryError, until: number): Promise<void> {
+    const { work } = job;
+    const settlement = setAside(job, error, until, this.#rules());
+    try {
+      if (!isAlone(job) || isNews(job, settlement)) await work.claim.settle(settlement);
+      if (isAlone(job)) work.parkAt = job.destination;
+    } catch (error) {
+      logger.error("cannot record a deferral", { id: work.claim.message.id, error });
+      work.retryLater = true;
+    }
+    await this.#jobOver(job);
+  }
+
+  #rules(): SettleRules {
+    const { clock, settings, random } = this.#options;
+    return { now: clock.now(), schedule: settings.retry, random };
+  }
+
+  /** One job less; with the last one the message is done with for now. */
+  async #jobOver({ work }: Job): Promise<void> {
+    work.openJobs--;
+    if (work.openJobs === 0) await this.#workOver(work);
+  }
+
+  async #workOver(work: Work): Promise<void> {
+    const { claim } = work;
+    if (claim.message.recipients.some(({ status }) => status === "failed")) {
+      await this.#bounce(work);
+    }
+    const wasFull = this.#claimed >= MOST_CLAIMED;
+    this.#claimed--;
+    this.#giveBack(work);
+    if (wasFull) this.#claimDue();
+  }
+
+  async #bounce(work: Work): Promise<void> {
+    const { message } = work.claim;
+    try {
+      const result = await bounce(work.claim, this.#options);
+      reportBounce(message, result, this.#options.observer);
+    } catch (error) {
+      logger.error("cannot tell a sender about a failure", { id: message.id, error });
+      work.retryLater = true;
+    }
+  }
+
+  /** Gives the message back to the queue, where it waits unless it is finished. */
+  #giveBack(work: Work): void {
+    const { claim, parkAt } = work;
+    const { clock, settings } = this.#options;
+    if (work.retryLater) return claim.release(clock.now() + settings.retry.first);
+    if (parkAt === undefined || this.#stopping) return claim.release();
+    const lane = this.#laneOf(parkAt);
+    lane.park(claim.message.id);
+    // Whatever becomes of the destination, it is looked at again when its time is over.
+    claim.release(expiry(claim.message, settings.retry));
+    this.#refill(lane);
+  }
+
+  // Destinations
+
+  /** Learns from an attempt how the destination is doing. False when the job goes again and nothing is to be recorded. */
+  #learn(lane: Lane<Job>, job: Job, result: AttemptResult, hold: Hold): boolean {
+    switch (result.destination.kind) {
+      case "answered":
+        this.#recovered(lane, job);
+        return true;
+      case "unknown":
+        return true;
+      case "failed":
+        hold.release();
+        if (this.#stopping) return true;
+        if (!lane.narrow()) {
+          this.#letRest(lane, result.destination.error);
+          return true;
+        }
+        lane.add(job);
+        return false;
+      default:
+        return result.destination satisfies never;
+    }
+  }
+
+  /** The destination answers: what waits because it did not goes now. */
+  #recovered(lane: Lane<Job>, job: Job): void {
+    lane.succeeded();
+    const wasResting = lane.recover();
+    this.#rests.get(lane)?.();
+    this.#rests.delete(lane);
+    // After a restart the lane does not know that it was in trouble, but its messages do.
+    if (!wasResting && !waitedForHost(job)) return;
+    const { queue, settings } = this.#options;
+    queue.wake(({ hostFailure, domains }) =>
+      hostFailure &&
+      domains.some((domain) => destinationOf(`@${domain}`, settings) === lane.destination)
+    );
+  }
+
+  /** The destination does not answer: nothing goes there for a while. */
+  #letRest(lane: Lane<Job>, error: DeliveryError): void {
+    if (lane.state.kind === "resting") return;
+    const { clock, settings, random } = this.#options;
+    const wait = rest(lane.failures + 1, settings.retry, random());
+    const until = clock.now() + wait;
+    const { destination } = lane;
+    logger.info("destination rests", { destination, until: new Date(until), error: error.text });
+    for (const job of lane.fail(until, error)) this.#track(this.#setAside(job, error, until));
+    const cancel = clock.after(wait, () => {
+      this.#rests.delete(lane);
+      lane.wake();
+      this.#refill(lane);
+    });
+    this.#rests.set(lane, cancel);
+  }
+
+  /** Something changed at a lane: gives it its turn, and work from what is parked there. */
+  #refill(lane: Lane<Job>): void {
+    if (this.#stopping) return;
+    this.#ready.add(lane);
+    this.#run();
+    this.#track(this.#fill(lane));
+  }
+
+  /** Claims the messages parked at a lane, one after the other, while it has room. */
+  async #fill(lane: Lane<Job>): Promise<void> {
+    if (this.#filling.has(lane)) return;
+    this.#filling.add(lane);
+    try {
+      for (let id = lane.unpark(); id !== undefined && !this.#stopping; id = lane.unpark()) {
+        const claim = await this.#options.queue.claimById(id);
+        if (claim) this.#dispatch(claim);
+      }
+    } catch (error) {
+      logger.error("cannot claim a parked message", { error });
+    }
+    this.#filling.delete(lane);
+    if (lane.isIdle && !this.#rests.has(lane)) this.#lanes.delete(lane.destination);
+  }
+}
+
+/** Whether the job is all that its message had to be done now. */
+function isAlone(job: Job): boolean {
+  return job.work.jobs === 1;
+}
+
+/** Whether a settlement that sets a job aside says something that is not on record yet. */
+function isNews(job: Job, settlement: Settlement): boolean {
+  const { recipients } = job.work.claim.message;
+  return settlement.changes.some(({ index, status }) =>
+    status !== "waiting" || recipients[index]!.lastError === undefined
+  );
+}
+
+/** Whether the job was tried before and the host was what failed. */
+function waitedForHost(job: Job): boolean {
+  const { recipients } = job.work.claim.message;
+  return job.recipients.some((index) => isHostFailure(recipients[index]!.lastError));
+}

@@ -1,0 +1,194 @@
+/**
+ * One attempt at one job: a kept connection or the destination's hosts in their
+ * order, until one of them has decided about every recipient. Never throws:
+ * what went wrong is the outcome of the recipients it went wrong for.
+ *
+ * @module
+ */
+import type { Clock } from "../base/clock.ts";
+import type { TlsInfo } from "../message/envelope.ts";
+import type { DeliveryError } from "../queue/queue.ts";
+import type { RecipientOutcome, SmtpClient, Transaction } from "./client.ts";
+import { DeliveryFailure } from "./failure.ts";
+import type { Job } from "./job.ts";
+import type { Host, Route } from "./route.ts";
+
+/** One host that was tried in an attempt. */
+export interface Try {
+  /** When it began, ms since 1970. */
+  readonly at: number;
+  /** How long it took, ms. */
+  readonly took: number;
+  /** Absent when there was no host to try. */
+  readonly host?: Host;
+  readonly tls?: TlsInfo;
+  /** What it decided: positions in the message's list, and what became of each. */
+  readonly outcomes: ReadonlyMap<number, RecipientOutcome>;
+  /** The reply or error that decided it. */
+  readonly reply: string;
+}
+
+/**
+ * What an attempt says about its destination.
+ * - `answered`: a host there judged the message or a recipient
+ * - `failed`: no host there could be had for any message, for now
+ * - `unknown`: neither, e.g. there is no such domain
+ */
+export type Finding =
+  | { readonly kind: "answered" | "unknown" }
+  | { readonly kind: "failed"; readonly error: DeliveryError };
+
+/** What came of an attempt. */
+export interface AttemptResult {
+  /** The hosts that were tried, in order; at least one, or one entry without a host. */
+  readonly tries: readonly Try[];
+  /** What became of each recipient of the job in the end. */
+  readonly outcomes: ReadonlyMap<number, RecipientOutcome>;
+  readonly destination: Finding;
+}
+
+/** What an attempt needs. */
+export interface AttemptDeps {
+  readonly clock: Clock;
+  /** Told while the job has a session with its destination. */
+  readonly hold: { take(): void; release(): void };
+  /** A kept connection to the destination. */
+  readonly take: (destination: string) => SmtpClient | undefined;
+  /** Gets the connection back when the transaction is over, usable or not. */
+  readonly give: (destination: string, client: SmtpClient) => void;
+  readonly route: (destination: string) => Promise<Route>;
+  /** Connects. @throws {DeliveryFailure} */
+  readonly open: (host: Host) => Promise<SmtpClient>;
+}
+
+/** Carries out a job. */
+export async function attempt(job: Job, deps: AttemptDeps): Promise<AttemptResult> {
+  const run = new Run(job, deps);
+  let kept = deps.take(job.destination);
+  while (kept && !await run.transact(kept)) kept = deps.take(job.destination);
+  if (!run.isDecided) await run.tryHosts();
+  return run.result();
+}
+
+/** An attempt under way. */
+class Run {
+  #job: Job;
+  #deps: AttemptDeps;
+  #tries: Try[] = [];
+  #outcomes = new Map<number, RecipientOutcome>();
+  #undecided: readonly number[];
+
+  constructor(job: Job, deps: AttemptDeps) {
+    this.#job = job;
+    this.#deps = deps;
+    this.#undecided = job.recipients;
+  }
+
+  get isDecided(): boolean {
+    return this.#undecided.length === 0;
+  }
+
+  result(): AttemptResult {
+    return {
+      tries: this.#tries,
+      outcomes: this.#outcomes,
+      destination: findingOf([...this.#outcomes.values()]),
+    };
+  }
+
+  /** Goes through the destination's hosts until every recipient is decided about. */
+  async tryHosts(): Promise<void> {
+    const at = this.#deps.clock.now();
+    const route = await this.#deps.route(this.#job.destination);
+    if (route.kind === "failure") return this.#note(at, undefined, this.#all(route.error));
+    for await (const host of route.hosts) {
+      await this.#tryHost(host);
+      if (this.isDecided) return;
+    }
+  }
+
+  async #tryHost(host: Host): Promise<void> {
+    const at = this.#deps.clock.now();
+    try {
+      const client = await this.#deps.open(host);
+      await this.transact(client);
+    } catch (error) {
+      if (!(error instanceof DeliveryFailure)) throw error;
+      this.#note(at, host, this.#all(error.error), error.error.text);
+    }
+  }
+
+  /** Hands the message over; false when the connection was dead before it began, and nothing was decided. */
+  async transact(client: SmtpClient): Promise<boolean> {
+    const at = this.#deps.clock.now();
+    const recipients = this.#undecided;
+    this.#deps.hold.take();
+    const result = await client.transact(this.#transaction(recipients));
+    this.#deps.give(this.#job.destination, client);
+    if (result.stale) {
+      this.#deps.hold.release();
+      return false;
+    }
+    const outcomes = new Map(recipients.map((index, i) => [index, result.outcomes[i]!]));
+    this.#note(at, client.host, outcomes, result.reply, client.tls);
+    return true;
+  }
+
+  #transaction(recipients: readonly number[]): Transaction {
+    const { claim } = this.#job.work;
+    const { envelope, size, eightBit } = claim.message;
+    return {
+      reversePath: envelope.reversePath,
+      recipients: recipients.map((index) => envelope.recipients[index]!),
+      smtputf8: envelope.smtputf8,
+      eightBit,
+      size,
+      content: claim.content(),
+    };
+  }
+
+  /** The same failure for every recipient that is not decided about. */
+  #all(error: DeliveryError): Map<number, RecipientOutcome> {
+    return new Map(this.#undecided.map((index) => [index, { kind: "failed", error }]));
+  }
+
+  #note(
+    at: number,
+    host: Host | undefined,
+    outcomes: ReadonlyMap<number, RecipientOutcome>,
+    reply = firstError(outcomes),
+    tls?: TlsInfo,
+  ): void {
+    const took = this.#deps.clock.now() - at;
+    this.#tries.push({ at, took, host, tls, outcomes, reply });
+    for (const [index, outcome] of outcomes) this.#outcomes.set(index, outcome);
+    this.#undecided = [...outcomes].filter(([, one]) => mayTryNextHost(one)).map(([index]) =>
+      index
+    );
+  }
+}
+
+/**
+ * Whether the next host may be asked: only where this one failed for all mail,
+ * not where it judged the message or the recipient (RFC 5321 §5.1), and not where
+ * it may have taken the message without our hearing of it (scope `session`).
+ */
+function mayTryNextHost(outcome: RecipientOutcome): boolean {
+  return outcome.kind === "failed" && outcome.error.scope === "host";
+}
+
+function findingOf(outcomes: readonly RecipientOutcome[]): Finding {
+  let failure: DeliveryError | undefined;
+  for (const outcome of outcomes) {
+    if (outcome.kind === "delivered") return { kind: "answered" };
+    const { scope, permanent } = outcome.error;
+    if (scope === "message" || scope === "recipient") return { kind: "answered" };
+    if (scope === "host" && !permanent) failure ??= outcome.error;
+  }
+  return failure === undefined ? { kind: "unknown" } : { kind: "failed", error: failure };
+}
+
+function firstError(outcomes: ReadonlyMap<number, RecipientOutcome>): string {
+  for (const outcome of outcomes.values()) if (outcome.kind === "failed") return outcome.error.text;
+  return "";
+}

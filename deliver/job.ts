@@ -1,0 +1,73 @@
+/**
+ * Work on one claimed message, cut into jobs: a job is some of its recipients
+ * that share a destination and fit into one transaction.
+ *
+ * @module
+ */
+import type { DeliverySettings } from "../config/config.ts";
+import { type Claim, isHostFailure, type Recipient } from "../queue/queue.ts";
+import { destinationOf } from "./route.ts";
+
+/** A claimed message while its jobs are under way. */
+export interface Work {
+  readonly claim: Claim;
+  /** How many jobs it was cut into. */
+  readonly jobs: number;
+  /** Jobs that are not over. */
+  openJobs: number;
+  /** The destination at whose lane the message waits until there is room. */
+  parkAt?: string;
+  /** Something could not be recorded: the message rests, lest it be delivered again and again. */
+  retryLater: boolean;
+}
+
+/** Some recipients of a message, for one transaction. */
+export interface Job {
+  readonly work: Work;
+  readonly destination: string;
+  /** The recipients' positions in the message's list. */
+  readonly recipients: readonly number[];
+}
+
+/** The jobs for the recipients of a claimed message that are due by `now`, ms since 1970. */
+export function jobsOf(
+  claim: Claim,
+  now: number,
+  settings: Pick<DeliverySettings, "smarthost" | "recipientsPerTransaction">,
+): { work: Work; jobs: Job[] } {
+  const parts: { destination: string; recipients: number[] }[] = [];
+  for (const [destination, recipients] of byDestination(claim, now, settings)) {
+    for (let at = 0; at < recipients.length; at += settings.recipientsPerTransaction) {
+      const some = recipients.slice(at, at + settings.recipientsPerTransaction);
+      parts.push({ destination, recipients: some });
+    }
+  }
+  const work = { claim, jobs: parts.length, openJobs: parts.length, retryLater: false };
+  return { work, jobs: parts.map((part) => ({ work, ...part })) };
+}
+
+function byDestination(
+  claim: Claim,
+  now: number,
+  settings: Pick<DeliverySettings, "smarthost">,
+): Map<string, number[]> {
+  const groups = new Map<string, number[]>();
+  claim.message.recipients.forEach((recipient, index) => {
+    if (!isDue(recipient, now, claim.early)) return;
+    const destination = destinationOf(recipient.address, settings);
+    const group = groups.get(destination);
+    if (group) group.push(index);
+    else groups.set(destination, [index]);
+  });
+  return groups;
+}
+
+/** A message claimed early was woken because its destination answers: that is news for those who waited for the host. */
+function isDue(
+  { status, nextAttempt, lastError }: Recipient,
+  now: number,
+  early: boolean,
+): boolean {
+  if (status !== "waiting") return false;
+  return nextAttempt <= now || (early && (lastError === undefined || isHostFailure(lastError)));
+}

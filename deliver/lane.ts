@@ -1,0 +1,197 @@
+/**
+ * A destination as the scheduler sees it: which jobs wait for it, how many are
+ * under way, and whether it rests because it does not answer. Decides, and does
+ * no I/O.
+ *
+ * @module
+ */
+import type { DeliveryError } from "../queue/queue.ts";
+
+/**
+ * How a destination is doing.
+ * - `open`: jobs go as far as its concurrency allows
+ * - `resting`: nothing goes before `until`
+ * - `probing`: the rest is over; one job at a time goes until one gets through
+ */
+export type LaneState =
+  | { readonly kind: "open" }
+  | { readonly kind: "resting"; readonly until: number; readonly error: DeliveryError }
+  | { readonly kind: "probing"; readonly error: DeliveryError };
+
+/** Jobs kept ready for one destination; more of them wait in the queue instead of in memory. */
+const BACKLOG = 200;
+
+/** Connections a destination is begun with; each success adds one, up to its concurrency. */
+const FIRST_CONNECTIONS = 5;
+/** After a destination refused one connection more, this many times more successes are wanted before the next is tried. */
+const CAUTION = 50;
+
+/** The jobs of one destination. */
+export class Lane<Job> {
+  /** The destination's key. */
+  readonly destination: string;
+  /** Jobs that may be under way now; grows by parts of one. */
+  #limit: number;
+  readonly #most: number;
+  #step = 1;
+  #answering = 0;
+  #jobs: Job[] = [];
+  #parked = new Set<string>();
+  #active = 0;
+  #failures = 0;
+  #state: LaneState = { kind: "open" };
+
+  /** An open lane; `limit` is its concurrency. */
+  constructor(destination: string, limit: number) {
+    this.destination = destination;
+    this.#most = limit;
+    this.#limit = Math.min(FIRST_CONNECTIONS, limit);
+  }
+
+  /** How the destination is doing. */
+  get state(): LaneState {
+    return this.#state;
+  }
+
+  /** How many probes have failed in a row. */
+  get failures(): number {
+    return this.#failures;
+  }
+
+  /** Whether it takes one more job; else the message is to be parked. */
+  get hasRoom(): boolean {
+    return this.#state.kind === "resting" ? false : this.#jobs.length < this.#room;
+  }
+
+  /** A probe needs one job behind it at most. */
+  get #room(): number {
+    return this.#state.kind === "probing" ? 1 : BACKLOG;
+  }
+
+  /** Whether no job and no message is left here. */
+  get isIdle(): boolean {
+    return this.#active === 0 && this.#jobs.length === 0 && this.#parked.size === 0;
+  }
+
+  /** Whether a job can go now. */
+  get isReady(): boolean {
+    if (this.#jobs.length === 0) return false;
+    switch (this.#state.kind) {
+      case "open":
+        return this.#active < Math.floor(this.#limit);
+      case "probing":
+        return this.#active === 0;
+      case "resting":
+        return false;
+      default:
+        return this.#state satisfies never;
+    }
+  }
+
+  /** Puts a job behind the others. */
+  add(job: Job): void {
+    this.#jobs.push(job);
+  }
+
+  /** Takes the first job, which is under way from now until `ended`. Only when ready. */
+  begin(): Job {
+    this.#active++;
+    return this.#jobs.shift()!;
+  }
+
+  /** Counts the sessions that jobs under way have with the destination: one more or one less. */
+  countSession(change: 1 | -1): void {
+    this.#answering += change;
+  }
+
+  /** A job that was under way is over. */
+  ended(): void {
+    this.#active--;
+  }
+
+  /** A job was carried out: one more may go beside it. */
+  succeeded(): void {
+    this.#limit = Math.min(this.#limit + this.#step, this.#most);
+  }
+
+  /**
+   * A job could not get a session. When others have one, the destination is
+   * alive and takes no more than these: then fewer go from now on, and true is
+   * given; the job is to be added again.
+   */
+  narrow(): boolean {
+    if (this.#answering === 0) return false;
+    this.#limit = this.#answering;
+    this.#step = 1 / (CAUTION * this.#answering);
+    return true;
+  }
+
+  /** Remembers a message that waits in the queue until this destination has room for it. */
+  park(id: string): void {
+    this.#parked.add(id);
+  }
+
+  /** A parked message to claim now, when there is room for it. */
+  unpark(): string | undefined {
+    if (this.#parked.size === 0 || !this.hasRoom) return undefined;
+    // Refilling one by one would keep the backlog at its brim; half empty is early enough.
+    if (this.#state.kind === "open" && this.#jobs.length > BACKLOG / 2) return undefined;
+    const [id] = this.#parked;
+    this.#parked.delete(id!);
+    return id;
+  }
+
+  /**
+   * The destination did not answer: it rests. Gives the jobs that were waiting.
+   *
+   * @param until ms since 1970
+   */
+  fail(until: number, error: DeliveryError): Job[] {
+    this.#failures++;
+    this.#state = { kind: "resting", until, error };
+    return this.drain();
+  }
+
+  /** The rest is over. */
+  wake(): void {
+    if (this.#state.kind === "resting") this.#state = { kind: "probing", error: this.#state.error };
+  }
+
+  /** The destination answered. Gives whether it had been in trouble. */
+  recover(): boolean {
+    const wasInTrouble = this.#state.kind !== "open";
+    this.#state = { kind: "open" };
+    this.#failures = 0;
+    return wasInTrouble;
+  }
+
+  /** Gives up the waiting jobs. */
+  drain(): Job[] {
+    const jobs = this.#jobs;
+    this.#jobs = [];
+    return jobs;
+  }
+}
+
+/** That one job has a session with its destination, while it has one. */
+export class Hold {
+  #lane: Lane<unknown>;
+  #held = false;
+
+  /** Not held yet. */
+  constructor(lane: Lane<unknown>) {
+    this.#lane = lane;
+  }
+
+  /** The job has a session. */
+  take(): void {
+    if (!this.#held) this.#lane.countSession(1);
+    this.#held = true;
+  }
+
+  /** The job has none any more, or its session is worth nothing. */
+  release(): void {
+    if (this.#held) this.#lane.countSession(-1);
+    this.#held = false;
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * Tells what came of attempts and bounces: one log line each, and the events
+ * that an application listens to.
+ *
+ * @module
+ */
+import { log } from "../base/log.ts";
+import type { DeliveryError, QueuedMessage, RecipientChange, Settlement } from "../queue/queue.ts";
+import type { AttemptResult, Try } from "./attempt.ts";
+import type { BounceResult } from "./bounce.ts";
+import type { DeliveryEvent, DeliveryObserver } from "./events.ts";
+import type { Job } from "./job.ts";
+
+const logger = log("deliver");
+
+/** Reports an attempt that was recorded. */
+export function reportAttempt(
+  job: Job,
+  result: AttemptResult,
+  settlement: Settlement,
+  observer: DeliveryObserver,
+): void {
+  const { message } = job.work.claim;
+  for (const one of result.tries) {
+    logTry(job, one);
+    const delivered = indexesOf(one, "delivered");
+    if (delivered.length === 0) continue;
+    observer.emit("delivered", {
+      ...eventOf(message, delivered),
+      hop: hopOf(one),
+      reply: one.reply,
+    });
+  }
+  for (const [error, changes] of deferralsOf(settlement)) {
+    const indexes = changes.map(({ index }) => index);
+    const nextAttempt = Math.min(...changes.map((change) => change.nextAttempt!));
+    observer.emit("deferred", { ...eventOf(message, indexes), nextAttempt, error });
+  }
+}
+
+/** Reports recipients whose sender was told, or had nobody to be told. */
+export function reportBounce(
+  message: QueuedMessage,
+  { recipients, bounceId }: BounceResult,
+  observer: DeliveryObserver,
+): void {
+  for (const index of recipients) {
+    const { address, lastError } = message.recipients[index]!;
+    const error = lastError ?? { text: "unknown error", scope: "message", permanent: true };
+    logger.info("bounced", { id: message.id, recipient: address, error: error.text, bounceId });
+    observer.emit("bounced", { ...eventOf(message, [index]), error, bounceId });
+  }
+}
+
+function logTry(job: Job, one: Try): void {
+  logger.info("attempt", {
+    id: job.work.claim.message.id,
+    destination: job.destination,
+    hop: hopOf(one),
+    tls: one.tls && `${one.tls.version}${one.tls.verified ? " verified" : ""}`,
+    took: one.took,
+    delivered: indexesOf(one, "delivered").length,
+    failed: indexesOf(one, "failed").length,
+    reply: one.reply,
+  });
+}
+
+function indexesOf(one: Try, kind: "delivered" | "failed"): number[] {
+  const indexes: number[] = [];
+  for (const [index, outcome] of one.outcomes) if (outcome.kind === kind) indexes.push(index);
+  return indexes;
+}
+
+function deferralsOf(settlement: Settlement): Map<DeliveryError, RecipientChange[]> {
+  const waits = settlement.changes.filter((change) => change.status === "waiting");
+  return Map.groupBy(waits, (change) => change.error!);
+}
+
+function eventOf(message: QueuedMessage, indexes: readonly number[]): DeliveryEvent {
+  return {
+    id: message.id,
+    reversePath: message.envelope.reversePath,
+    recipients: indexes.map((index) => message.recipients[index]!.address),
+  };
+}
+
+/** `name[address]:port`, or nothing where no host was reached. */
+function hopOf({ host }: Try): string {
+  return host ? `${host.name}[${host.address}]:${host.port}` : "";
+}

@@ -1,0 +1,140 @@
+/**
+ * What an attempt means for the queue: which recipients are done, which wait
+ * and until when, which are given up, and the lines of the message's history.
+ * Pure.
+ *
+ * @module
+ */
+import type { RetrySchedule } from "../config/config.ts";
+import {
+  type Attempt,
+  type DeliveryError,
+  isHostFailure,
+  type QueuedMessage,
+  type RecipientChange,
+  type Settlement,
+} from "../queue/queue.ts";
+import type { AttemptResult, Try } from "./attempt.ts";
+import { backoff } from "./backoff.ts";
+import type { RecipientOutcome } from "./client.ts";
+import type { Job } from "./job.ts";
+
+/** What settling needs to know. */
+export interface SettleRules {
+  /** ms since 1970. */
+  readonly now: number;
+  readonly schedule: RetrySchedule;
+  /** A number in [0, 1). */
+  readonly random: () => number;
+}
+
+/** When a message is given up, ms since 1970. */
+export function expiry(message: QueuedMessage, schedule: RetrySchedule): number {
+  return message.arrived + schedule.lifetime;
+}
+
+/** The settlement of an attempt. */
+export function settlementOf(job: Job, result: AttemptResult, rules: SettleRules): Settlement {
+  const anyDelivered = [...result.outcomes.values()].some((one) => one.kind === "delivered");
+  const changes = [...result.outcomes].map(([index, outcome]) =>
+    changeOf(job, index, outcome, anyDelivered, rules)
+  );
+  const last = result.tries.length - 1;
+  const attempts = result.tries.map((one, i) =>
+    attemptOf(job, one, i < last ? "the next host is tried" : whatNext(changes))
+  );
+  return { changes, attempts };
+}
+
+/** The settlement of a job whose destination rests: nothing was tried. */
+export function setAside(
+  job: Job,
+  error: DeliveryError,
+  until: number,
+  rules: SettleRules,
+): Settlement {
+  const changes = job.recipients.map((index) => waiting(job, index, error, until, false, rules));
+  return { changes };
+}
+
+/** The settlement less what a host failed at: for an attempt that was broken off, where the failure is our own doing. */
+export function withoutHostFailures(settlement: Settlement): Settlement {
+  return { changes: settlement.changes.filter(({ error }) => !isHostFailure(error)) };
+}
+
+function changeOf(
+  job: Job,
+  index: number,
+  outcome: RecipientOutcome,
+  anyDelivered: boolean,
+  rules: SettleRules,
+): RecipientChange {
+  if (outcome.kind === "delivered") return { index, status: "delivered", tried: true };
+  const { error } = outcome;
+  if (error.permanent) return { index, status: "failed", tried: true, error };
+  // RFC 5321 §4.5.3.1.10: too many recipients for one transaction; the rest go in the next one, at once.
+  const crowded = error.scope === "recipient" && error.enhanced === "4.5.3" && anyDelivered;
+  const attempts = job.work.claim.message.recipients[index]!.attempts + 1;
+  const wait = crowded ? 0 : backoff(attempts, rules.schedule, rules.random());
+  return waiting(job, index, error, rules.now + wait, true, rules);
+}
+
+/** It goes on waiting, unless the message's time is over; the last attempt is made when it ends. */
+function waiting(
+  job: Job,
+  index: number,
+  error: DeliveryError,
+  nextAttempt: number,
+  tried: boolean,
+  rules: SettleRules,
+): RecipientChange {
+  const end = expiry(job.work.claim.message, rules.schedule);
+  if (rules.now >= end) return { index, status: "failed", tried, error };
+  return { index, status: "waiting", tried, error, nextAttempt: Math.min(nextAttempt, end) };
+}
+
+function attemptOf(job: Job, one: Try, next: string): Attempt {
+  const { at, took, host, tls, reply, outcomes } = one;
+  return {
+    at,
+    took,
+    destination: job.destination,
+    recipients: [...outcomes.keys()],
+    ...(host && { host: host.name, address: endpointText(host.address, host.port) }),
+    ...(tls && { tls }),
+    reply,
+    outcome: outcomeOf([...outcomes.values()]),
+    next,
+  };
+}
+
+/** `address:port`, an IPv6 address in brackets. */
+function endpointText(address: string, port: number): string {
+  return `${address.includes(":") ? `[${address}]` : address}:${port}`;
+}
+
+function outcomeOf(outcomes: readonly RecipientOutcome[]): Attempt["outcome"] {
+  const kinds = new Set(outcomes.map(kindOf));
+  return kinds.size === 1 ? [...kinds][0]! : "mixed";
+}
+
+function kindOf(outcome: RecipientOutcome): "delivered" | "deferred" | "failed" {
+  if (outcome.kind === "delivered") return "delivered";
+  return outcome.error.permanent ? "failed" : "deferred";
+}
+
+/** What happens next and why, in words. */
+function whatNext(changes: readonly RecipientChange[]): string {
+  const says: string[] = [];
+  const waits = changes.filter((change) => change.status === "waiting");
+  if (waits.length > 0) {
+    const first = Math.min(...waits.map((change) => change.nextAttempt!));
+    says.push(`tried again at ${new Date(first).toISOString()}: temporary failure`);
+  }
+  const failed = changes.filter((change) => change.status === "failed");
+  if (failed.some((change) => change.error!.permanent)) says.push("bounced: permanent failure");
+  if (failed.some((change) => !change.error!.permanent)) {
+    says.push("bounced: the message's time in the queue is over");
+  }
+  return says.length > 0 ? says.join("; ") : "nothing: delivered";
+}
