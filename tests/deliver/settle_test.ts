@@ -1,0 +1,132 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { DEFAULT_DELIVERY } from "../../config/config.ts";
+import type { AttemptResult, Try } from "../../deliver/attempt.ts";
+import type { RecipientOutcome } from "../../deliver/client.ts";
+import { jobsOf } from "../../deliver/job.ts";
+import { setAside, settlementOf, withoutHostFailures } from "../../deliver/settle.ts";
+import { MemoryQueue } from "../../queue/memory_queue.ts";
+import type { Claim, DeliveryError } from "../../queue/queue.ts";
+import { TestClock } from "../helpers/test_clock.ts";
+
+const MINUTE = 60_000;
+const DAY = 24 * 60 * MINUTE;
+const settings = DEFAULT_DELIVERY;
+
+const DELIVERED: RecipientOutcome = { kind: "delivered", reply: "250 2.0.0 OK" };
+const HOST = { name: "mx.example.org", address: "192.0.2.1", port: 25 };
+
+function failed(error: Partial<DeliveryError>): RecipientOutcome {
+  return {
+    kind: "failed",
+    error: { text: "no", scope: "recipient", permanent: false, ...error },
+  };
+}
+
+async function claimFor(recipients: string[], clock: TestClock): Promise<Claim> {
+  const queue = new MemoryQueue(clock);
+  await queue.draft().commit({
+    reversePath: "from@example.org",
+    recipients,
+    smtputf8: false,
+    body: "7BIT",
+    client: { address: "127.0.0.1", port: 1, helo: "client", protocol: "ESMTP" },
+  });
+  const [claim] = await queue.claim(1);
+  return claim!;
+}
+
+function resultOf(...outcomes: RecipientOutcome[]): AttemptResult {
+  const map = new Map(outcomes.map((outcome, index) => [index, outcome]));
+  const one: Try = { at: 0, took: 5, host: HOST, outcomes: map, reply: "the reply" };
+  return { tries: [one], outcomes: map, destination: { kind: "answered" } };
+}
+
+/** The settlement of one job of a fresh message, with these outcomes, so long after it came. */
+async function settled(outcomes: RecipientOutcome[], age = 0) {
+  const clock = new TestClock();
+  const claim = await claimFor(outcomes.map((_, i) => `r${i}@example.org`), clock);
+  clock.advance(age);
+  const { jobs } = jobsOf(claim, clock.now(), settings);
+  const rules = { now: clock.now(), schedule: settings.retry, random: () => 0.5 };
+  return {
+    claim,
+    job: jobs[0]!,
+    rules,
+    now: clock.now(),
+    settlement: settlementOf(jobs[0]!, resultOf(...outcomes), rules),
+  };
+}
+
+Deno.test("each recipient is delivered, deferred or failed by its own outcome", async () => {
+  const { settlement, now } = await settled([DELIVERED, failed({}), failed({ permanent: true })]);
+  assertEquals(settlement.changes.map(({ status }) => status), ["delivered", "waiting", "failed"]);
+  assertEquals(settlement.changes[1]!.nextAttempt, now + 5 * MINUTE);
+  assertEquals(settlement.changes.every(({ tried }) => tried), true);
+  const [attempt] = settlement.attempts!;
+  assertEquals(attempt!.outcome, "mixed");
+  assertEquals(attempt!.address, "192.0.2.1:25");
+  assertStringIncludes(attempt!.next, new Date(now + 5 * MINUTE).toISOString());
+  assertStringIncludes(attempt!.next, "bounced: permanent failure");
+});
+
+Deno.test("a message whose time is over is given up at its next temporary failure", async () => {
+  const { settlement } = await settled([failed({})], 5 * DAY);
+  assertEquals(settlement.changes[0]!.status, "failed");
+  assertEquals(settlement.changes[0]!.error!.permanent, false);
+  assertStringIncludes(settlement.attempts![0]!.next, "time in the queue is over");
+});
+
+Deno.test("the last attempt is made when the message's time ends, not after it", async () => {
+  const { settlement, claim } = await settled([failed({})], 5 * DAY - MINUTE);
+  assertEquals(settlement.changes[0]!.nextAttempt, claim.message.arrived + 5 * DAY);
+});
+
+Deno.test("recipients that were too many for one transaction go again at once", async () => {
+  const crowded = failed({ enhanced: "4.5.3" });
+  const { settlement, now } = await settled([DELIVERED, crowded]);
+  assertEquals(settlement.changes[1]!.nextAttempt, now);
+  const alone = await settled([crowded]);
+  assertEquals(alone.settlement.changes[0]!.nextAttempt, alone.now + 5 * MINUTE);
+});
+
+Deno.test("setting a job aside counts no attempt and writes no history", async () => {
+  const { job, rules, now } = await settled([failed({})]);
+  const error: DeliveryError = { text: "refused", scope: "host", permanent: false };
+  const { changes, attempts } = setAside(job, error, now + MINUTE, rules);
+  assertEquals(changes, [
+    { index: 0, status: "waiting", tried: false, error, nextAttempt: now + MINUTE },
+  ]);
+  assertEquals(attempts, undefined);
+});
+
+Deno.test("an attempt that was broken off settles only what a host had judged", async () => {
+  const { settlement } = await settled([
+    DELIVERED,
+    failed({ scope: "session" }),
+    failed({ scope: "host" }),
+    failed({ permanent: true }),
+  ]);
+  const kept = withoutHostFailures(settlement).changes;
+  assertEquals(kept.map(({ index }) => index), [0, 3]);
+});
+
+Deno.test("recipients are cut into jobs by destination and by transaction size", async () => {
+  const clock = new TestClock();
+  const claim = await claimFor(["a@x.test", "b@Y.test", "c@X.test", "d@x.test"], clock);
+  const limits = { ...settings, recipientsPerTransaction: 2 };
+  const { jobs, work } = jobsOf(claim, clock.now(), limits);
+  assertEquals(jobs.map(({ destination, recipients }) => [destination, ...recipients]), [
+    ["x.test", 0, 2],
+    ["x.test", 3],
+    ["y.test", 1],
+  ]);
+  assertEquals(work.jobs, 3);
+});
+
+Deno.test("with a smarthost every recipient has the same destination", async () => {
+  const clock = new TestClock();
+  const claim = await claimFor(["a@x.test", "b@y.test"], clock);
+  const smarthost = { host: "relay.test", port: 587, implicitTls: false };
+  const { jobs } = jobsOf(claim, clock.now(), { ...settings, smarthost });
+  assertEquals(jobs.map(({ recipients }) => recipients), [[0, 1]]);
+});
