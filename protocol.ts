@@ -177,7 +177,7 @@ export class ServerSession {
 
   /** Whether a transaction is open: MAIL was accepted, and its message neither ended nor dropped. */
   get inTransaction(): boolean {
-    return !["connected", "greeted", "starttls", "closed"].includes(this.#state.name);
+    return this.#state.name === "mail" || this.#state.name === "bdat" || this.receiving;
   }
 
   /** Octets of content that came in this transaction, refused ones included. */

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { decodeStrict, isAscii } from "../base/bytes.ts";
+import { CR, decodeStrict, isAscii, LF } from "../base/bytes.ts";
 import { isHeloName } from "./domain.ts";
 import type { MailCommand, RcptCommand } from "./handler.ts";
 import { parseMailParams, parseRcptParams } from "./params.ts";
@@ -14,7 +14,7 @@ import { BAD_OCTETS, NEEDS_SMTPUTF8, NOT_UTF8 } from "./replies.ts";
 
 /** A command line, taken apart at its first space. */
 export interface CommandLine {
-  /** In upper case. */
+  /** In upper case, when it can be a verb at all. */
   readonly verb: string;
   /** Without spaces at its end. */
   readonly argument: string;
@@ -25,15 +25,19 @@ export interface CommandLine {
  * octets that are not UTF-8. Those are refused as a whole (RFC 5321 §2.3.8, §4.1.1).
  */
 export function parseCommandLine(octets: Uint8Array): Parsed<CommandLine> {
-  for (const octet of octets) {
-    if (octet === 0 || octet === 10 || octet === 13) return { ok: false, reply: BAD_OCTETS };
+  if (octets.includes(0) || octets.includes(CR) || octets.includes(LF)) {
+    return { ok: false, reply: BAD_OCTETS };
   }
   const text = decodeStrict(octets);
   if (text === undefined) return { ok: false, reply: NOT_UTF8 };
   const line = trimEnd(text);
   const space = line.indexOf(" ");
-  if (space < 0) return parsed({ verb: line.toUpperCase(), argument: "" });
-  return parsed({ verb: line.slice(0, space).toUpperCase(), argument: trimStart(line, space) });
+  const verb = space < 0 ? line : line.slice(0, space);
+  return parsed({
+    // Some letters beyond US-ASCII have upper-case forms within it: "ſ" must not be an "S".
+    verb: isAscii(verb) ? verb.toUpperCase() : verb,
+    argument: space < 0 ? "" : trimStart(line, space),
+  });
 }
 
 /** Whether a line, whatever else is wrong with it, begins as BDAT does. */

@@ -36,6 +36,8 @@ export function canonicalDomain(domain: string): string | undefined {
 /** The lower-case form of an address literal, brackets included, or `undefined`. */
 function canonicalLiteral(literal: string): string | undefined {
   if (literal.length > LONGEST_DOMAIN || !literal.endsWith("]")) return undefined;
+  // Before the lower case: that of the Kelvin sign is a plain "k".
+  if (!isAscii(literal)) return undefined;
   const inner = literal.slice(1, -1).toLowerCase();
   if (inner.startsWith("ipv6:")) {
     // A zone (`fe80::1%eth0`) means nothing outside the client's own host.

@@ -68,6 +68,9 @@ export class DotStuffer {
       if (octet === DOT && place === "line-start") wire[length++] = DOT;
       wire[length++] = octet;
       place = placeAfter(octet);
+      if (place === "in-line") {
+        while (i + 1 < content.length && content[i + 1]! > CR) wire[length++] = content[++i]!;
+      }
     }
     this.#place = place;
     return wire.subarray(0, length);

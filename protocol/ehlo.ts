@@ -1,7 +1,7 @@
 /**
  * EHLO on both sides (RFC 5321 §4.1.1.1): the lists that the command table makes,
- * for EHLO and HELP, and what a client reads out of a server's list. A keyword that is not
- * understood is kept and ignored; nothing here throws.
+ * for EHLO and HELP, and what a client reads out of a server's list. A keyword that
+ * is not understood is kept and ignored; nothing here throws.
  *
  * @module
  */

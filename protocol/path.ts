@@ -75,7 +75,9 @@ function routeEnd(text: string, at: number): number {
   while (text[at] === "@") {
     let end = at + 1;
     while (end < text.length && !",:@<>".includes(text[end]!)) end++;
-    if (canonicalDomain(text.slice(at + 1, end)) === undefined) return -1;
+    const host = text.slice(at + 1, end);
+    // Nobody looks at it again, so nothing would ask for the SMTPUTF8 that a U-label needs.
+    if (!isAscii(host) || canonicalDomain(host) === undefined) return -1;
     if (text[end] === ":") return end + 1;
     if (text[end] !== "," || text[end + 1] !== "@") return -1;
     at = end + 1;

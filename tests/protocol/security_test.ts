@@ -161,6 +161,13 @@ Deno.test("case 4: NUL, bare CR or LF, 8-bit and invalid UTF-8 are refused in ev
   }
 });
 
+Deno.test("case 4: a letter whose upper-case form is US-ASCII does not make a verb", async () => {
+  const session = newSession(new RecordingHandler());
+  for (const verb of ["RſET", "QUıT", "HELO".replace("L", "Ｌ")]) {
+    assertEquals(await say(session, verb + "\r\n"), "500 5.5.2 Command not recognized\r\n");
+  }
+});
+
 Deno.test("case 5: a command line of 1 MB is one error, and is not kept", async () => {
   const piece = new Uint8Array(65536).fill(0x61);
   const input = new Input();

@@ -144,6 +144,23 @@ Deno.test("the session says whether it receives content, and how much came", asy
   assertEquals(seen(), [true, 2]);
 });
 
+Deno.test("the session says whether a transaction is open", async () => {
+  const session = newSession(new RecordingHandler());
+  const openAfter = async (text: string): Promise<boolean> => {
+    await say(session, text);
+    return session.inTransaction;
+  };
+  assertEquals(await openAfter("EHLO c.example\r\n"), false);
+  assertEquals(await openAfter("MAIL FROM:<>\r\n"), true);
+  assertEquals(await openAfter("RSET\r\n"), false);
+  assertEquals(await openAfter(OPENING + "DATA\r\n"), true);
+  assertEquals(await openAfter(".\r\n"), false);
+  assertEquals(await openAfter(OPENING + "BDAT 1\r\n"), true);
+  assertEquals(await openAfter("x"), true);
+  assertEquals(await openAfter("BDAT 0 LAST\r\n"), false);
+  assertEquals(await openAfter(OPENING + "QUIT\r\n"), false);
+});
+
 Deno.test("a connection that goes away drops the message on its way, once", async () => {
   for (const text of ["DATA\r\nhalf", "BDAT 9\r\nhalf", "BDAT 4\r\nhalf"]) {
     const handler = new RecordingHandler();
