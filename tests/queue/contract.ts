@@ -213,6 +213,42 @@ export function testContract(store: string, withQueue: WithQueue): void {
     },
   );
 
+  contract("a claim given back until a time is not due before it", async (queue, clock) => {
+    await put(queue, "hello");
+    const claim = await claimOne(queue);
+    claim.release(clock.now() + MINUTE);
+    assertEquals(queue.nextDue(), clock.now() + MINUTE);
+    assertEquals(await queue.claim(1), []);
+    clock.advance(MINUTE);
+    const again = await claimOne(queue);
+    await again.settle(changes(deferred(clock.now() + 2 * MINUTE)));
+    again.release(clock.now() + MINUTE);
+    assertEquals(queue.nextDue(), clock.now() + 2 * MINUTE);
+  });
+
+  contract("a claim says whether it is early: woken or by id", async (queue, clock) => {
+    const { id } = await put(queue, "hello");
+    const due = await claimOne(queue);
+    assertEquals(due.early, false);
+    due.release(clock.now() + MINUTE);
+    assertEquals(queue.wake(() => true), 1);
+    const woken = await claimOne(queue);
+    assertEquals(woken.early, true);
+    woken.release(clock.now() + MINUTE);
+    const byId = (await queue.claimById(id))!;
+    assertEquals(byId.early, true);
+    byId.release();
+    assertEquals((await claimOne(queue)).early, false);
+  });
+
+  contract("a settlement may bring several attempts, in their order", async (queue, clock) => {
+    await put(queue, "hello");
+    const claim = await claimOne(queue);
+    const attempts = Array.from({ length: HISTORY_LENGTH + 2 }, (_, i) => attemptAt(i));
+    await claim.settle({ changes: [deferred(clock.now())], attempts });
+    assertEquals(claim.message.history, attempts.slice(2));
+  });
+
   contract("a released claim is dead", async (queue) => {
     await put(queue, "hello");
     const claim = await claimOne(queue);
