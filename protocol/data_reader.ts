@@ -51,8 +51,7 @@ export class DataReader implements ContentReader {
       else if (this.#place === "dot-cr" && octet === LF) {
         return { content, used: used + 1, ended: true };
       } else {
-        // The line goes on after all. A CR held back is bare now, and a message with one is refused.
-        if (this.#place === "dot-cr") this.#bare = true;
+        // The line goes on after all. A CR that was held back is bare, as `#scan` will find.
         this.#place = this.#place === "dot-cr" ? "cr" : "in-line";
         break;
       }

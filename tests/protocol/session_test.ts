@@ -2,6 +2,7 @@ import { assert, assertEquals, assertInstanceOf } from "@std/assert";
 import { concat, decode, encode } from "../../base/bytes.ts";
 import type { ClientInfo } from "../../message/envelope.ts";
 import type { MessageSink, SessionHandler, Step } from "../../protocol/handler.ts";
+import { Content } from "../../protocol/content.ts";
 import { reply, type SmtpReply } from "../../protocol/reply.ts";
 import { RecordingHandler } from "./recording_handler.ts";
 import { feed, newSession, say, singly, TLS } from "./talk.ts";
@@ -207,6 +208,40 @@ Deno.test("a connection that goes away while the handler opens a sink gets that 
   });
   assertEquals((await step).next, "close");
   assertEquals(aborted, 1);
+});
+
+Deno.test("a connection that goes away while the handler judges has the rest of its pipeline left undone", async () => {
+  const judging = Promise.withResolvers<SmtpReply>();
+  let asked = 0;
+  const session = newSession(handlerWith({
+    mail: () => judging.promise,
+    rcpt: () => {
+      asked++;
+      return reply(250, "2.1.5", "Recipient OK");
+    },
+  }));
+  session.receive(encode(OPENING));
+  const step = session.step();
+  session.abort();
+  judging.resolve(reply(250, "2.1.0", "Sender OK"));
+  assertEquals((await step).next, "close");
+  assertEquals(asked, 0);
+});
+
+Deno.test("content has one end: neither abort nor refusal comes behind finish", () => {
+  const ends: string[] = [];
+  const content = new Content({
+    write: () => {},
+    finish: () => {
+      ends.push("finish");
+      return reply(250, "2.0.0", "Queued");
+    },
+    abort: () => void ends.push("abort"),
+  }, 10);
+  content.finish();
+  content.abort();
+  content.refuse(reply(550, "5.0.0", "too late"));
+  assertEquals(ends, ["finish"]);
 });
 
 Deno.test("a sink that is in the middle of a write is aborted after it", async () => {
