@@ -29,7 +29,9 @@ export interface SealedContent extends ContentFacts {
 
 /** What a draft needs of its queue. */
 export interface DraftOwner {
+  /** The file operations. */
   readonly files: Files;
+  /** The spool's message files. */
   readonly messageFiles: MessageFiles;
   /** The most octets of content that stay in memory. */
   readonly inlineLimit: number;

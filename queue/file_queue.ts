@@ -40,6 +40,7 @@ import { WaitingList } from "./waiting_list.ts";
 export interface FileQueueOptions {
   /** Made when it is not there. */
   readonly directory: string;
+  /** Where the time comes from. */
   readonly clock: Clock;
   /** From this size on a journal segment gets a successor; default 32 MiB. */
   readonly segmentSize?: number;
@@ -346,8 +347,7 @@ async function openSpool(options: Required<FileQueueOptions>): Promise<FileQueue
   try {
     await files.makeDirectory(journal);
     lock = await files.lock(directory);
-    // The names of the journal and of the spool itself, should they be new.
-    await files.syncDirectory(directory);
+    // The spool may be new; its own parent need not be ours to open.
     await files.syncDirectory(dirname(resolve(directory))).catch(() => {});
     const parts = { files, messageFiles, clock, directory, journalDirectory: journal };
     const recovered = await recover(parts);

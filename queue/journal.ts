@@ -18,6 +18,7 @@ import { messageOf, storageError } from "./storage_error.ts";
 export interface Segment {
   /** Later segments have higher numbers. */
   readonly number: number;
+  /** Its file. */
   readonly path: string;
   /** Octets that are durable. */
   size: number;
@@ -27,16 +28,21 @@ export interface Segment {
 
 /** Where a record is. Octets. */
 export interface Position {
+  /** Its segment. */
   readonly segment: Segment;
+  /** Where it begins in the segment. */
   readonly at: number;
+  /** How long it is. */
   readonly size: number;
 }
 
 /** What a journal needs. */
 export interface JournalOptions {
+  /** The file operations. */
   readonly files: Files;
   /** Where the segments are; must exist. */
   readonly directory: string;
+  /** Where the time comes from. */
   readonly clock: Clock;
   /** From this size on, octets, a segment gets a successor. */
   readonly segmentSize: number;

@@ -9,8 +9,11 @@ import type { Claim, Content, QueuedMessage, Settlement } from "./queue.ts";
 
 /** What a claim asks of its store. */
 export interface ClaimActions {
+  /** See {@linkcode Claim.content}. */
   readonly content: () => Content;
+  /** See {@linkcode Claim.settle}. */
   readonly settle: (settlement: Settlement) => MaybePromise<void>;
+  /** See {@linkcode Claim.release}. */
   readonly release: (until?: number) => void;
 }
 

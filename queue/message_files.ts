@@ -16,6 +16,7 @@ const INDENT = 2;
 
 /** A message file as read. */
 export interface MessageFile {
+  /** The message as it stands. */
   readonly message: QueuedMessage;
   /** The content; undefined when it is in the `.eml` file. */
   readonly content?: string;

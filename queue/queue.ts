@@ -45,6 +45,7 @@ export function isHostFailure(error: DeliveryError | undefined): boolean {
 export interface Recipient {
   /** The forward-path's mailbox as accepted. */
   readonly address: string;
+  /** What is known of it. */
   status: RecipientStatus;
   /** How many times delivery was tried. */
   attempts: number;
@@ -84,6 +85,7 @@ export interface QueuedMessage {
   readonly id: string;
   /** When it was accepted, ms since 1970. */
   readonly arrived: number;
+  /** As accepted. */
   readonly envelope: Envelope;
   /** Octets of content. */
   readonly size: number;
@@ -145,6 +147,7 @@ export interface CommitOptions {
 export interface RecipientChange {
   /** Its position in the message's list. */
   readonly index: number;
+  /** What it is from now on. */
   readonly status: RecipientStatus;
   /** Whether this counts as an attempt. */
   readonly tried: boolean;
@@ -156,6 +159,7 @@ export interface RecipientChange {
 
 /** What came of an attempt. */
 export interface Settlement {
+  /** One for each recipient that changes. */
   readonly changes: readonly RecipientChange[];
   /** Lines for the history, one for each host tried; absent when nothing was. */
   readonly attempts?: readonly Attempt[];
@@ -189,6 +193,7 @@ export interface Claim {
 
 /** A waiting message in a few words, as kept in memory for each one. */
 export interface Summary {
+  /** The message's id. */
   readonly id: string;
   /** When the first of its recipients is due, ms since 1970. */
   readonly due: number;
@@ -196,6 +201,7 @@ export interface Summary {
   readonly domains: readonly string[];
   /** Whether it waits because a host did not answer or answered for all messages (scope `host` or `session`). */
   readonly hostFailure: boolean;
+  /** Whether it is held. */
   readonly held: boolean;
 }
 

@@ -24,15 +24,21 @@ const READ_AT_ONCE = 32;
 
 /** What recovery needs. */
 export interface RecoverOptions {
+  /** The file operations. */
   readonly files: Files;
+  /** The spool's message files. */
   readonly messageFiles: MessageFiles;
+  /** Where the time comes from. */
   readonly clock: Clock;
+  /** The spool. */
   readonly directory: string;
+  /** Its journal. */
   readonly journalDirectory: string;
 }
 
 /** What was found. */
 export interface Recovered {
+  /** The messages that are not finished. */
   readonly entries: readonly SpoolEntry[];
   /** The journal's segments, oldest first, each marked with what needs it. */
   readonly segments: readonly Segment[];

@@ -14,7 +14,9 @@ import { nextStart, readRecord, type SpoolRecord } from "./record.ts";
 
 /** A message whose journal record counts. */
 export interface JournaledMessage {
+  /** The message as recorded. */
   readonly message: QueuedMessage;
+  /** Where its record is. */
   readonly position: Position;
   /** Whether its content is in an `.eml` file. */
   readonly contentInFile: boolean;

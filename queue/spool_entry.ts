@@ -20,6 +20,7 @@ export const IN_FILE: Place = { kind: "file" };
 
 /** A message in memory. */
 export interface Stored {
+  /** The message as it stands. */
   readonly message: QueuedMessage;
   /** Its content; undefined when that is in the `.eml` file. */
   readonly content?: Bytes;
@@ -27,6 +28,7 @@ export interface Stored {
 
 /** A message of the file store. */
 export interface SpoolEntry extends Entry {
+  /** Where its durable form is. */
   place: Place;
   /** Whether the directory may hold files of it. */
   hasFiles: boolean;

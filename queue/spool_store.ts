@@ -25,9 +25,13 @@ export class DamagedMessage extends Error {}
 
 /** What a store is made of. */
 export interface SpoolStoreParts {
+  /** The file operations. */
   readonly files: Files;
+  /** Where the time comes from. */
   readonly clock: Clock;
+  /** The spool's journal. */
   readonly journal: Journal;
+  /** The spool's message files. */
   readonly messageFiles: MessageFiles;
   /** The most octets of messages that are kept in memory to save reading them again. */
   readonly contentBudget: number;

@@ -11,11 +11,17 @@ import { summarize } from "./state.ts";
 
 /** One message of the list. Stores add what they need to find it. */
 export interface Entry extends Summary, HeapEntry {
+  /** The message's id. */
   readonly id: string;
+  /** When it is due, ms since 1970. */
   due: number;
+  /** See {@linkcode Summary.domains}. */
   domains: readonly string[];
+  /** See {@linkcode Summary.hostFailure}. */
   hostFailure: boolean;
+  /** Whether it is held. */
   held: boolean;
+  /** Whether somebody has it. */
   claimed: boolean;
   /** Made due, or claimed, before its time. */
   early: boolean;
@@ -113,12 +119,14 @@ export class WaitingList<E extends Entry> {
     for (const entry of this.unclaimed()) {
       if (!entry.held && entry.due > now && matches(entry)) woken.push(entry);
     }
+    const before = this.nextDue();
     for (const entry of woken) {
       this.#heap.remove(entry);
       entry.due = now;
       entry.early = true;
-      this.#schedule(entry);
+      this.#heap.add(entry);
     }
+    this.#tellIfEarlier(before);
     return woken.length;
   }
 
@@ -142,6 +150,11 @@ export class WaitingList<E extends Entry> {
     if (entry.due === Infinity) return;
     const before = this.nextDue();
     this.#heap.add(entry);
-    if (entry.due < before) this.#listener();
+    this.#tellIfEarlier(before);
+  }
+
+  /** Tells the listener, who may claim right away, when something is due before what was due first. */
+  #tellIfEarlier(before: number): void {
+    if (this.nextDue() < before) this.#listener();
   }
 }
