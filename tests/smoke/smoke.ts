@@ -10,7 +10,7 @@ import { createTransport } from "nodemailer";
 import { SMTPServer } from "smtp-server";
 import type { AddressInfo } from "node:net";
 import type { Readable } from "node:stream";
-import { programLog } from "./program_log.ts";
+import { programLog } from "../helpers/program_log.ts";
 
 /** A next hop that takes one message. */
 interface Sink {
@@ -47,6 +47,9 @@ async function sendTo(port: number): Promise<void> {
   client.close();
 }
 
+/** When a program that delivers nothing is killed, ms. */
+const TOO_LONG = 20_000;
+
 /** Runs the program through one message; throws when anything is not as it should be. */
 export async function smoke(program: readonly string[]): Promise<void> {
   const spool = await Deno.makeTempDir();
@@ -61,22 +64,24 @@ export async function smoke(program: readonly string[]): Promise<void> {
   const flags = Object.entries(options).map(([flag, value]) => `--${flag}=${value}`);
   const child = new Deno.Command(program[0]!, {
     args: [...program.slice(1), ...flags, "--allow-private"],
+    signal: AbortSignal.timeout(TOO_LONG),
     stdin: "null",
     stdout: "null",
     stderr: "piped",
   }).spawn();
   const records = programLog(child.stderr);
+  let running = true;
+  const ended = child.status.finally(() => running = false);
   try {
     const { address } = await records.find("listening");
     await sendTo(Number(String(address).split(":").at(-1)));
-    assertStringIncludes(await sink.message, "It works.");
+    const nothing = ended.then(() => "the program ended before it delivered");
+    assertStringIncludes(await Promise.race([sink.message, nothing]), "It works.");
   } finally {
-    child.kill("SIGTERM");
-    const { code } = await child.status;
-    await records.end();
-    await sink.close();
-    assertEquals(code, 0, "the program did not stop in good order");
+    if (running) child.kill("SIGTERM");
+    await Promise.all([ended, records.end(), sink.close()]);
   }
+  assertEquals((await ended).code, 0, "the program did not stop in good order");
   const waiting = Array.from(Deno.readDirSync(spool), ({ name }) => name)
     .filter((name) => /\.(json|eml|tmp)$/.test(name));
   assertEquals(waiting, [], "the message was delivered and must not wait");

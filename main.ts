@@ -1,0 +1,124 @@
+/**
+ * The command line: reads the configuration, starts the server, says so, and
+ * stops it on a signal. It handles no mail. Exit status: 0 after a stop in good
+ * order, 1 with one line for what failed at run time, 2 with a line for each
+ * problem in the configuration.
+ *
+ * @module
+ */
+import { log } from "./base/log.ts";
+import type { Config } from "./config/config.ts";
+import { readCommandLine } from "./config/flags.ts";
+import { loadConfig, type Loaded } from "./config/load.ts";
+import { setUpLog } from "./config/log_setup.ts";
+import { helpText } from "./config/options.ts";
+import { ConfigError } from "./config/source.ts";
+import manifest from "./deno.json" with { type: "json" };
+import { type RunningServer, startServer } from "./server/server.ts";
+
+const PROGRAM = "deno-smtp-server";
+
+/** Exit statuses. */
+const OK = 0;
+const FAILED = 1;
+const USAGE = 2;
+
+/** What asks the program to stop, and the status a second one ends it with: 128 and the signal's number. */
+const STOP_SIGNALS: ReadonlyMap<Deno.Signal, number> = new Map(
+  Deno.build.os === "windows"
+    ? [["SIGINT", 130], ["SIGBREAK", 149]]
+    : [["SIGINT", 130], ["SIGTERM", 143]],
+);
+
+const main = log("main");
+
+/** Runs one command line and gives the exit status. */
+async function run(args: readonly string[]): Promise<number> {
+  try {
+    const line = readCommandLine(args);
+    switch (line.command) {
+      case "help":
+        console.log(helpText());
+        return OK;
+      case "version":
+        console.log(`${PROGRAM} ${manifest.version}`);
+        return OK;
+      case "serve": {
+        const variable = (name: string) => Deno.env.get(name);
+        return await serve(await loadConfig({ ...line, variable, machineName: Deno.hostname() }));
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    for (const problem of error.problems) console.error(`${PROGRAM}: ${problem}`);
+    console.error(`${PROGRAM}: --help lists the options`);
+    return USAGE;
+  }
+}
+
+/** Runs the server until a signal stops it. */
+async function serve({ config, logFormat, logLevel }: Loaded): Promise<number> {
+  setUpLog(logFormat, logLevel);
+  endOnBug();
+  const signal = stopSignal();
+  try {
+    const server = await startServer(config);
+    announce(config, server);
+    main.info("stopping", { signal: await signal });
+    await server.stop();
+    main.info("stopped");
+    return OK;
+  } catch (error) {
+    main.error(error instanceof Error ? error.message : String(error));
+    main.debug("where it failed", { error });
+    return FAILED;
+  }
+}
+
+/** Says where the server listens, who may relay, and what waits. */
+function announce(config: Config, server: RunningServer): void {
+  for (const address of server.addresses) {
+    main.info("listening", { address: String(address), hostname: config.hostname });
+  }
+  main.info("relaying for", { trust: config.trust, localDomains: config.localDomains });
+  const { messages, held } = server.counts();
+  main.info("spool", { path: config.spool, messages, held });
+  if (config.hold) main.info("holding: mail is accepted and queued, nothing is delivered");
+  if (config.trust.some((network) => network.endsWith("/0"))) {
+    main.warn("anyone may relay: --trust names every address there is");
+  }
+  if (!config.hostname.includes(".")) {
+    main.warn("the hostname has no domain, and many hosts refuse mail from such: see --hostname");
+  }
+}
+
+/** The first stop signal; a second one ends the process at once. */
+function stopSignal(): Promise<Deno.Signal> {
+  const { promise, resolve } = Promise.withResolvers<Deno.Signal>();
+  let asked = false;
+  for (const [signal, status] of STOP_SIGNALS) {
+    Deno.addSignalListener(signal, () => {
+      if (asked) Deno.exit(status);
+      asked = true;
+      resolve(signal);
+    });
+  }
+  return promise;
+}
+
+/**
+ * Ends the process, with a line that says why, when an error was handled by
+ * nobody. What state that left behind is unknown, and nothing that was accepted
+ * depends on it: the spool is made to survive a crash at any point, so starting
+ * anew from it is the safe way on.
+ */
+function endOnBug(): void {
+  const end = (error: unknown): never => {
+    main.error("unexpected error, ending", { error });
+    Deno.exit(FAILED);
+  };
+  globalThis.addEventListener("unhandledrejection", (event) => end(event.reason));
+  globalThis.addEventListener("error", (event) => end(event.error));
+}
+
+if (import.meta.main) Deno.exit(await run(Deno.args));

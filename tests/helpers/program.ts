@@ -1,0 +1,81 @@
+/** Runs `main.ts` in a process of its own, as its users do. */
+import { type ProgramLog, programLog } from "./program_log.ts";
+
+const MAIN = new URL("../../main.ts", import.meta.url);
+
+/** What a program that ended left behind. */
+export interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  /** The lines of standard error. */
+  readonly stderr: readonly string[];
+}
+
+/** When a program that should have ended long ago is killed, ms; no test waits for it otherwise. */
+const TOO_LONG = 20_000;
+
+function command(
+  args: readonly string[],
+  env: Record<string, string>,
+  signal?: AbortSignal,
+): Deno.Command {
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", MAIN.href, ...args],
+    env: { ...env, NO_COLOR: "1" },
+    signal,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  });
+}
+
+/** Runs it to its end, which it must reach by itself. */
+export async function run(
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<Ended> {
+  const { code, stdout, stderr } = await command(
+    args,
+    env,
+    AbortSignal.timeout(TOO_LONG),
+  ).output();
+  const text = new TextDecoder();
+  const lines = text.decode(stderr).split("\n").filter((line) => line !== "");
+  return { code, stdout: text.decode(stdout), stderr: lines };
+}
+
+/** A program that serves. */
+export interface Serving {
+  /** Its log. */
+  readonly log: ProgramLog;
+  /** The port of its first listener. */
+  readonly port: number;
+  /** Sends it a signal. */
+  signal(signal: Deno.Signal): void;
+  /** Waits until it has ended; gives its exit status. */
+  ended(): Promise<number>;
+}
+
+/** Starts it on a free port of 127.0.0.1; `check` runs while it serves, and it is stopped after. */
+export async function withServer(
+  args: readonly string[],
+  check: (serving: Serving) => Promise<void>,
+): Promise<void> {
+  const flags = ["--listen=127.0.0.1:0", "--hostname=mx.example.org", "--log-format=json"];
+  const child = command([...flags, ...args], {}).spawn();
+  const log = programLog(child.stderr);
+  let running = true;
+  const status = child.status.finally(() => running = false);
+  try {
+    const { address } = await log.find("listening");
+    await check({
+      log,
+      port: Number(String(address).split(":").at(-1)),
+      signal: (signal) => child.kill(signal),
+      ended: async () => (await status).code,
+    });
+  } finally {
+    if (running) child.kill("SIGKILL");
+    await Promise.all([status, log.end(), child.stdout.cancel()]);
+  }
+}
