@@ -295,13 +295,13 @@ export class FileQueue implements Queue {
   async #empty(segment: Segment): Promise<void> {
     this.#store.cleanUpAgain(segment);
     const entries = [...segment.needed].map((id) => this.#list.get(id));
-    await this.#fileAll(entries.filter((entry) => entry?.place.kind === "journal"));
+    const there = entries.filter((entry) => entry !== undefined);
+    await this.#fileAll(there.filter((entry) => entry.place.kind === "journal"));
   }
 
   /** Files messages, a few at a time; failures are logged. */
-  #fileAll(entries: Iterable<SpoolEntry | undefined>): Promise<void> {
+  #fileAll(entries: Iterable<SpoolEntry>): Promise<void> {
     return forEachLimited(entries, FILE_AT_ONCE, async (entry) => {
-      if (entry === undefined) return;
       try {
         await this.#record(entry);
       } catch (error) {

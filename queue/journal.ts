@@ -48,7 +48,7 @@ export interface JournalOptions {
   readonly segmentSize: number;
   /** The segments that are there, oldest first. */
   readonly segments: readonly Segment[];
-  /** Called when there are more segments than there should be: what the oldest one is needed for is to be filed. */
+  /** Called when there are too many full segments: what the oldest one is needed for is to be filed. */
   onCrowded(oldest: Segment): void;
   /** Makes durable whatever a record may have asked to be removed; awaited before a segment goes. */
   beforeRemoval(): Promise<void>;
@@ -84,8 +84,8 @@ interface Current {
 const BATCH_SIZE = 2 * 1024 * 1024;
 /** How long a record that nobody waits for waits for company, ms. */
 const NOTE_DELAY = 1000;
-/** With more segments than this, the oldest is emptied. */
-const MOST_SEGMENTS = 4;
+/** With so many full segments, the oldest is emptied. */
+const MOST_FULL_SEGMENTS = 4;
 
 /** The name of a segment's file. */
 export function segmentName(number: number): string {
@@ -247,7 +247,7 @@ export class Journal {
     if (segment.size < this.#options.segmentSize) return;
     this.#endSegment();
     this.sweep();
-    if (this.#segments.length >= MOST_SEGMENTS) this.#options.onCrowded(this.#segments[0]!);
+    if (this.#segments.length >= MOST_FULL_SEGMENTS) this.#options.onCrowded(this.#segments[0]!);
   }
 
   /** Opens the next segment; its name is durable before a record in it can be. */

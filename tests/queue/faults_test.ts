@@ -135,6 +135,31 @@ Deno.test("a segment that could not even be removed is disowned too", async () =
   await queue.close();
 });
 
+Deno.test("what a failed write left in the middle of a journal is not taken for damage", async () => {
+  const disk = new SimDisk();
+  const queue = await open(disk);
+  const before = await put(queue, "before");
+  disk.fault = ({ path }) => path.endsWith(".jsonl") ? systemError("EIO") : undefined;
+  await assertRefused(() => put(queue, "refused"), "storage");
+  heal(disk);
+  const after = await put(queue, "after");
+  const found = disk.after("kill");
+  assertEquals(await idsOf(found), [before.id, after.id].sort());
+  assertEquals(found.paths().filter((path) => path.includes("/corrupt/")), []);
+  await queue.close();
+});
+
+Deno.test("a segment whose name cannot be made durable takes no mail", async () => {
+  const disk = new SimDisk();
+  const queue = await open(disk);
+  failing(disk, "sync names", "/journal");
+  await assertRefused(() => put(queue, "refused"), "storage");
+  heal(disk);
+  const { id } = await put(queue, "after");
+  assertEquals(await idsOf(disk.after("power cut")), [id]);
+  await queue.close();
+});
+
 Deno.test("a full disk leaves no trail of empty segments", async () => {
   const disk = new SimDisk();
   const queue = await open(disk);

@@ -221,10 +221,13 @@ export class SimDisk implements Files {
   #writable(path: string, inode: Inode): WritableFile {
     return {
       write: (bytes) => {
-        const copy = bytes.slice();
-        return this.#step("write", path, () => {
-          inode.data = concat([inode.data, copy]);
-        });
+        const copy = new Uint8Array(bytes);
+        const append = (octets: Bytes) => {
+          inode.data = concat([inode.data, octets]);
+        };
+        // A write that fails may have written a part.
+        const half = () => append(copy.subarray(0, copy.length >> 1));
+        return this.#step("write", path, () => append(copy), half);
       },
       syncData: () =>
         this.#step("sync", path, () => {
@@ -257,7 +260,12 @@ export class SimDisk implements Files {
     return Promise.try(work);
   }
 
-  #step<T>(operation: Step["operation"], path: string, work: () => T): Promise<T> {
+  #step<T>(
+    operation: Step["operation"],
+    path: string,
+    work: () => T,
+    partly = () => {},
+  ): Promise<T> {
     if (this.#dead || this.steps.length >= this.killAt) {
       this.#dead = true;
       this.#killed.resolve();
@@ -266,9 +274,9 @@ export class SimDisk implements Files {
     const step = { operation, path };
     this.steps.push(step);
     const error = this.fault(step);
-    // What fails may still have been done in part.
-    if (error !== undefined && operation === "write") work();
-    return error === undefined ? Promise.try(work) : Promise.reject(error);
+    if (error === undefined) return Promise.try(work);
+    partly();
+    return Promise.reject(error);
   }
 }
 

@@ -1,0 +1,136 @@
+/** Group commit, batches of any size, and what happens to a segment under its readers. */
+import { assert, assertEquals } from "@std/assert";
+import { encode } from "../../base/bytes.ts";
+import { FileQueue, type FileQueueOptions } from "../../queue/file_queue.ts";
+import { TestClock } from "../helpers/test_clock.ts";
+import { changes, deferred, delivered, put, textOf } from "./fixtures.ts";
+import { SimDisk } from "./sim_disk.ts";
+
+const SPOOL = "/spool";
+
+function open(files: SimDisk, options: Partial<FileQueueOptions> = {}): Promise<FileQueue> {
+  return FileQueue.open({ directory: SPOOL, clock: new TestClock(), files, ...options });
+}
+
+/** Every message's content, as the next process reads it from the journal. */
+async function textsAfterCrash(disk: SimDisk): Promise<string[]> {
+  const queue = await open(disk.after("power cut"), { contentBudget: 0 });
+  const claims = await queue.claim(1000);
+  const texts = await Promise.all(claims.map((claim) => textOf(claim.content())));
+  for (const claim of claims) claim.release();
+  await queue.close();
+  return texts.sort();
+}
+
+function countSyncs(disk: SimDisk): number {
+  return disk.steps.filter(({ operation, path }) => operation === "sync" && path.endsWith(".jsonl"))
+    .length;
+}
+
+Deno.test("whoever commits at the same time shares one write and one sync", async () => {
+  const disk = new SimDisk();
+  const queue = await open(disk);
+  const texts = Array.from({ length: 50 }, (_, i) => `message ${i}`);
+  await Promise.all(texts.map((text) => put(queue, text)));
+  assertEquals(countSyncs(disk), 1);
+  assertEquals(await textsAfterCrash(disk), texts.sort());
+  await queue.close();
+});
+
+Deno.test("those who come during a commit share the next", async () => {
+  const disk = new SimDisk();
+  const queue = await open(disk);
+  let late: Promise<unknown>[] = [];
+  disk.fault = ({ operation }) => {
+    if (operation === "sync" && late.length === 0) {
+      late = Array.from({ length: 9 }, (_, i) => put(queue, `late ${i}`));
+    }
+    return undefined;
+  };
+  await put(queue, "early");
+  await Promise.all(late);
+  assertEquals(countSyncs(disk), 2);
+  assertEquals((await textsAfterCrash(disk)).length, 10);
+  await queue.close();
+});
+
+Deno.test("a batch too large for one write takes several", async () => {
+  const disk = new SimDisk();
+  const queue = await open(disk);
+  const texts = Array.from({ length: 60 }, (_, i) => `${i} `.padEnd(65_000, "x"));
+  await Promise.all(texts.map((text) => put(queue, text)));
+  assert(countSyncs(disk) > 1);
+  assertEquals(await textsAfterCrash(disk), texts.sort());
+  await queue.close();
+});
+
+Deno.test("a record larger than any batch is written all the same", async () => {
+  const disk = new SimDisk();
+  const queue = await open(disk);
+  const recipients = Array.from({ length: 1000 }, (_, i) => `${"l".repeat(250)}${i}@example.com`);
+  const content = "\u0001".repeat(60_000);
+  await Promise.all([
+    put(queue, "before"),
+    put(queue, content, recipients),
+    put(queue, "after"),
+  ]);
+  assertEquals(await textsAfterCrash(disk), [content, "after", "before"]);
+  await queue.close();
+});
+
+Deno.test("segments stay few while mail passes through and some of it stays", async () => {
+  const disk = new SimDisk();
+  const queue = await open(disk, { segmentSize: 2000 });
+  const stays = await put(queue, "stays");
+  const claim = (await queue.claimById(stays.id))!;
+  for (let i = 0; i < 100; i++) {
+    const { id } = await put(queue, encode(`passes ${i}`));
+    const passing = (await queue.claimById(id))!;
+    await passing.settle(changes(delivered()));
+    passing.release();
+  }
+  assert(disk.paths().filter((path) => path.endsWith(".jsonl")).length <= 6);
+  // The last delivery is durable with the next commit.
+  await put(queue, "last");
+  assertEquals(await textsAfterCrash(disk), ["last", "stays"]);
+  claim.release();
+  await queue.close();
+});
+
+Deno.test("a message that is filed while it is read from the journal is read from its file", async () => {
+  const disk = new SimDisk();
+  const queue = await open(disk, { contentBudget: 0 });
+  const { id } = await put(queue, "x");
+  const gone = Promise.withResolvers<never>();
+  const readAt = disk.readAt.bind(disk);
+  disk.readAt = () => gone.promise;
+  const reading = queue.read(id);
+  disk.readAt = readAt;
+  const claim = (await queue.claimById(id))!;
+  await claim.settle(changes(deferred(0)));
+  gone.reject(new Deno.errors.NotFound("the segment was removed"));
+  assertEquals((await reading)!.recipients[0]!.attempts, 1);
+  claim.release();
+  await queue.close();
+});
+
+Deno.test("mail claimed while its segment is emptied keeps what is settled meanwhile", async () => {
+  const disk = new SimDisk();
+  const queue = await open(disk, { segmentSize: 1500, contentBudget: 0 });
+  const { id } = await put(queue, "x", ["a@example.com", "b@example.com"]);
+  const claim = (await queue.claimById(id))!;
+  let settled: Promise<void> | undefined;
+  disk.fault = ({ operation, path }) => {
+    if (operation === "create" && path.endsWith(`${id}.json.tmp`)) {
+      settled ??= claim.settle(changes(delivered(0)));
+    }
+    return undefined;
+  };
+  for (let i = 0; i < 30 && settled === undefined; i++) await put(queue, `filler ${i}`);
+  await settled!;
+  const again = await open(disk.after("power cut"));
+  assertEquals((await again.read(id))!.recipients[0]!.status, "delivered");
+  await again.close();
+  claim.release();
+  await queue.close();
+});
