@@ -43,7 +43,7 @@ const PAINT: Record<LogLevel, (text: string) => string> = {
 
 /** A record as one object of JSON, LF included: time, level, room, message, fields. */
 export function jsonLine(record: LogRecord): string {
-  const fields = Object.entries(record.properties)
+  const fields = fieldsOf(record)
     .map(([name, value]) => `${quote(name)}:${render(value)}`)
     .join(",");
   return `{"time":"${time(record)}","level":"${level(record)}","room":${quote(room(record))},` +
@@ -54,7 +54,7 @@ export function jsonLine(record: LogRecord): string {
 export function prettyLine(record: LogRecord, colours: boolean): string {
   const name = level(record);
   const label = name.toUpperCase().padEnd(5);
-  const fields = Object.entries(record.properties)
+  const fields = fieldsOf(record)
     .map(([field, value]) =>
       ` ${word(field)}=${typeof value === "string" ? word(value) : render(value)}`
     )
@@ -62,6 +62,11 @@ export function prettyLine(record: LogRecord, colours: boolean): string {
   const shown = quote(message(record)).slice(1, -1).replaceAll('\\"', '"');
   return `${time(record)} ${colours ? PAINT[name](label) : label} ` +
     `${room(record).padEnd(9)} ${shown}${colours ? dim(fields) : fields}\n`;
+}
+
+/** The fields that say something. */
+function fieldsOf({ properties }: LogRecord): [string, unknown][] {
+  return Object.entries(properties).filter(([, value]) => value !== undefined);
 }
 
 function time(record: LogRecord): string {
@@ -102,7 +107,7 @@ function word(text: string): string {
 function render(value: unknown): string {
   if (typeof value === "string") return quote(value);
   try {
-    const json = JSON.stringify(value, plain) ?? quote(String(value));
+    const json = JSON.stringify(value, plain) ?? quote(typeof value);
     return json.length > LONGEST_FIELD ? quote(json) : json.replace(MISLEADING, escape);
   } catch {
     return quote("[not printable]");

@@ -48,7 +48,8 @@ function byRoom(lcov: string): Map<string, Lines> {
 }
 
 await Deno.remove(PROFILE, { recursive: true }).catch(() => {});
-await deno(["test", "-A", "--no-check", `--coverage=${PROFILE}`, "tests/"], "inherit");
+const profiling = [`--coverage=${PROFILE}`, "--coverage-raw-data-only"];
+await deno(["test", "-A", "--no-check", ...profiling, "tests/"], "inherit");
 const rooms = byRoom(await deno(["coverage", "--lcov", "--exclude=tests/", PROFILE], "piped"));
 
 let good = true;

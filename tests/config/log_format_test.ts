@@ -33,12 +33,18 @@ Deno.test("a JSON record is one object with time, level, room, message and field
 });
 
 Deno.test("a record for people quotes only the values that need it", () => {
-  const fields = { id: "01J", host: "[2001:db8::1]:25", reply: "250 ok", n: 2, tls: undefined };
+  const fields = { id: "01J", host: "[2001:db8::1]:25", reply: "250 ok", n: 2 };
   assertEquals(
     prettyLine(record("delivered", fields), false),
     "2026-01-01T00:00:00.000Z INFO  deliver   delivered" +
-      ' id=01J host=[2001:db8::1]:25 reply="250 ok" n=2 tls="undefined"\n',
+      ' id=01J host=[2001:db8::1]:25 reply="250 ok" n=2\n',
   );
+});
+
+Deno.test("a field without a value is left out", () => {
+  const unset = record("bounced", { id: "01J", bounceId: undefined });
+  assertEquals(JSON.parse(jsonLine(unset)).fields, { id: "01J" });
+  assertEquals(prettyLine(unset, false).endsWith("bounced id=01J\n"), true);
 });
 
 Deno.test("colours appear only when they are asked for", () => {
@@ -84,12 +90,12 @@ Deno.test("what JSON cannot say is logged in words, and never throws", () => {
       throw new Error("no");
     },
   };
-  const fields = { big: 1n, circular, poisoned, fn: undefined };
+  const fields = { big: 1n, circular, poisoned, fn: () => {} };
   assertEquals(JSON.parse(jsonLine(record("x", fields))).fields, {
     big: "1",
     circular: "[not printable]",
     poisoned: "[not printable]",
-    fn: "undefined",
+    fn: "function",
   });
 });
 
