@@ -14,6 +14,7 @@ import { openClient } from "../deliver/connect.ts";
 import { DnsResolver } from "../deliver/dns.ts";
 import { Pool } from "../deliver/pool.ts";
 import { route } from "../deliver/route.ts";
+import { UnverifiableHosts } from "../deliver/unverifiable.ts";
 import type { Hooks } from "../policy/hooks.ts";
 import { RelayPolicy } from "../policy/relay.ts";
 import { FileQueue } from "../queue/file_queue.ts";
@@ -189,7 +190,8 @@ class Server implements RunningServer {
     const listeners = () => this.#transport.addresses;
     const guard = new AddressGuard({ allowPrivate: settings.allowPrivate, listeners, clock });
     const routing = { resolver: this.#resolver, settings, hostname, guard, random: Math.random };
-    const connecting = { hostname, settings, deadlines, clock };
+    const unverifiable = new UnverifiableHosts(clock);
+    const connecting = { hostname, settings, deadlines, clock, unverifiable };
     return new Delivery({
       queue: this.#queue,
       settings,
