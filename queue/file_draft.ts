@@ -132,6 +132,8 @@ export class FileDraft implements Draft {
     } catch (error) {
       this.#failure = storageError(error, `writing ${this.#path}`);
       this.#buffer.take();
+      // Others may need the space long before this message has ended.
+      await this.#discard();
     }
   }
 

@@ -95,9 +95,10 @@ export class FileQueue implements Queue {
       directory: journalDirectory(options.directory),
       segmentSize: options.segmentSize,
       segments: recovered.segments,
-      onCrowded: (oldest) => this.#inBackground(this.#empty(oldest)),
+      onCrowded: () => this.#inBackground(emptying.run()),
       beforeRemoval: () => messageFiles.syncNames(),
     });
+    const emptying = new SharedTask(() => this.#emptyAll(journal.surplus()));
     this.#store = new SpoolStore({ files, clock, journal, messageFiles, contentBudget });
     this.#owner = {
       files,
@@ -291,12 +292,14 @@ export class FileQueue implements Queue {
     this.#store.forget(entry);
   }
 
-  /** Files what keeps an old segment, so that it can go. Never rejects. */
-  async #empty(segment: Segment): Promise<void> {
-    this.#store.cleanUpAgain(segment);
-    const entries = [...segment.needed].map((id) => this.#list.get(id));
-    const there = entries.filter((entry) => entry !== undefined);
-    await this.#fileAll(there.filter((entry) => entry.place.kind === "journal"));
+  /** Files what keeps old segments, so that they can go. Never rejects. */
+  async #emptyAll(segments: readonly Segment[]): Promise<void> {
+    for (const segment of segments) {
+      this.#store.cleanUpAgain(segment);
+      const entries = [...segment.needed].map((id) => this.#list.get(id));
+      const there = entries.filter((entry) => entry !== undefined);
+      await this.#fileAll(there.filter((entry) => entry.place.kind === "journal"));
+    }
   }
 
   /** Files messages, a few at a time; failures are logged. */

@@ -48,8 +48,8 @@ export interface JournalOptions {
   readonly segmentSize: number;
   /** The segments that are there, oldest first. */
   readonly segments: readonly Segment[];
-  /** Called when there are too many full segments: what the oldest one is needed for is to be filed. */
-  onCrowded(oldest: Segment): void;
+  /** Called when there are too many full segments: what {@linkcode Journal.surplus} are needed for is to be filed. */
+  onCrowded(): void;
   /** Makes durable whatever a record may have asked to be removed; awaited before a segment goes. */
   beforeRemoval(): Promise<void>;
 }
@@ -84,8 +84,8 @@ interface Current {
 const BATCH_SIZE = 2 * 1024 * 1024;
 /** How long a record that nobody waits for waits for company, ms. */
 const NOTE_DELAY = 1000;
-/** With so many full segments, the oldest is emptied. */
-const MOST_FULL_SEGMENTS = 4;
+/** Of more full segments than this, the oldest are emptied. */
+const MOST_FULL_SEGMENTS = 3;
 
 /** The name of a segment's file. */
 export function segmentName(number: number): string {
@@ -157,6 +157,12 @@ export class Journal {
   /** Begins to remove segments that nobody needs. */
   sweep(): void {
     if (this.#removable() !== undefined) void this.#sweeping.run();
+  }
+
+  /** The full segments that are too many, oldest first. */
+  surplus(): readonly Segment[] {
+    const full = this.#segments.filter((segment) => segment !== this.#current?.segment);
+    return full.slice(0, Math.max(0, full.length - MOST_FULL_SEGMENTS));
   }
 
   /** The octets of a record. */
@@ -247,7 +253,7 @@ export class Journal {
     if (segment.size < this.#options.segmentSize) return;
     this.#endSegment();
     this.sweep();
-    if (this.#segments.length >= MOST_FULL_SEGMENTS) this.#options.onCrowded(this.#segments[0]!);
+    if (this.surplus().length > 0) this.#options.onCrowded();
   }
 
   /** Opens the next segment; its name is durable before a record in it can be. */

@@ -285,6 +285,8 @@ for (const operation of ["create", "write", "sync", "sync names"] as const) {
     failing(disk, operation, operation === "sync names" ? SPOOL : ".eml", code);
     const draft = queue.draft();
     for (let i = 0; i < 5; i++) await draft.write(binary(50_000));
+    const gone = operation === "create" || operation === "write";
+    assertEquals(disk.paths().some((path) => path.endsWith(".eml")), !gone);
     const kind = operation === "write" ? "no-space" : "storage";
     await assertRefused(() => draft.commit(envelopeTo("a@example.com")), kind);
     assertEquals(disk.paths().filter((path) => path.endsWith(".eml")), []);

@@ -97,6 +97,26 @@ Deno.test("segments stay few while mail passes through and some of it stays", as
   await queue.close();
 });
 
+Deno.test("a burst that outruns the filing leaves few segments behind", async () => {
+  const disk = new SimDisk();
+  const queue = await open(disk, { segmentSize: 2000 });
+  const segments = () => disk.paths().filter((path) => path.endsWith(".jsonl")).length;
+  const gate = Promise.withResolvers<void>();
+  const create = disk.create.bind(disk);
+  disk.create = async (path) => {
+    if (path.endsWith(".tmp")) await gate.promise;
+    return await create(path);
+  };
+  const texts = Array.from({ length: 60 }, (_, i) => `message ${i}`);
+  for (const text of texts) await put(queue, text);
+  assert(segments() > 10);
+  gate.resolve();
+  for (let turn = 0; turn < 10_000 && segments() > 4; turn++) await Promise.resolve();
+  assert(segments() <= 4);
+  assertEquals(await textsAfterCrash(disk), texts.sort());
+  await queue.close();
+});
+
 Deno.test("a message that is filed while it is read from the journal is read from its file", async () => {
   const disk = new SimDisk();
   const queue = await open(disk, { contentBudget: 0 });
