@@ -16,6 +16,7 @@ import type { SessionHandler, SessionOptions } from "./protocol/handler.ts";
 import { reply, replyBytes, SHUTTING_DOWN, type SmtpReply, TIMED_OUT } from "./protocol/reply.ts";
 import { ConnectionCount } from "./transport/connection_count.ts";
 import { Connection, type Endpoint, endpoint, TimeoutError } from "./transport/connection.ts";
+import { ContentRate } from "./transport/content_rate.ts";
 import { Deadlines } from "./transport/deadlines.ts";
 import { type BoundAddress, listen, type Listening } from "./transport/listen.ts";
 import { ReadBuffers } from "./transport/read_buffers.ts";
@@ -46,8 +47,6 @@ const WELCOME_FAILED = reply(451, "4.3.0", "Local error, try again later");
 const WRITE_TIMEOUT = 60_000;
 /** How long accepting rests after the system could not give a connection (out of file descriptors), ms. */
 const ACCEPT_REST = 100;
-/** Content may arrive slower than its least rate for this long, ms. */
-const RATE_GRACE = 60_000;
 
 const logger = log("transport");
 
@@ -60,7 +59,8 @@ export class Transport {
   #deadlines: Deadlines;
   #buffers = new ReadBuffers();
   #count: ConnectionCount;
-  #open = new Set<ServedConnection>();
+  /** Every connection there is; with its session, once that has begun. */
+  #connections = new Map<Connection, ServedConnection | undefined>();
   #serving = new Set<Promise<void>>();
   #stopping = false;
 
@@ -82,22 +82,36 @@ export class Transport {
 
   /**
    * Stops accepting. Connections with an open transaction may finish it within
-   * `grace` milliseconds, the others hear 421 at once. Resolves when all are closed.
+   * `grace` milliseconds, the others hear 421 at once. Resolves when all are
+   * closed, even while a handler still waits for something of its own.
    */
   async stop(grace: number): Promise<void> {
     this.#stopping = true;
     for (const { sockets } of this.#listening) sockets.forEach(closeQuietly);
-    for (const served of this.#open) served.finish();
-    const cancel = this.#options.clock.after(grace, () => {
-      for (const served of this.#open) served.dismiss();
-    });
-    while (this.#serving.size > 0) await Promise.all(this.#serving);
+    for (const [connection, served] of this.#connections) {
+      if (served) served.finish();
+      else void connection.dismiss(replyBytes(SHUTTING_DOWN));
+    }
+    const { promise: graceOver, resolve } = Promise.withResolvers<void>();
+    const cancel = this.#options.clock.after(grace, resolve);
+    await Promise.race([this.#allServed(), graceOver.then(() => this.#dismissAll())]);
     cancel();
   }
 
+  /** Resolves when everything has come to its own end. */
+  async #allServed(): Promise<void> {
+    while (this.#serving.size > 0) await Promise.all(this.#serving);
+  }
+
+  async #dismissAll(): Promise<void> {
+    const farewell = replyBytes(SHUTTING_DOWN);
+    await Promise.all(Array.from(this.#connections.keys(), (one) => one.dismiss(farewell)));
+  }
+
+  /** Remembers work, which never rejects, while it is under way. */
   #track(work: Promise<void>): void {
     this.#serving.add(work);
-    work.finally(() => this.#serving.delete(work));
+    void work.finally(() => this.#serving.delete(work));
   }
 
   async #accept(socket: Deno.TcpListener, implicitTls: boolean): Promise<void> {
@@ -116,6 +130,7 @@ export class Transport {
   async #serve(conn: Deno.TcpConn, implicitTls: boolean): Promise<void> {
     const ends = { remote: endpoint(conn.remoteAddr), local: endpoint(conn.localAddr) };
     const connection = new Connection(conn, ends, this.#deadlines);
+    this.#connections.set(connection, undefined);
     const { address } = ends.remote;
     const room = this.#count.enter(address, this.#options.unbounded(address));
     try {
@@ -128,6 +143,7 @@ export class Transport {
     } finally {
       if (room === "ok") this.#count.leave(address);
       connection.close();
+      this.#connections.delete(connection);
     }
   }
 
@@ -140,12 +156,11 @@ export class Transport {
     if ("code" in handler) return await connection.dismiss(replyBytes(handler));
     const session = new ServerSession(this.#options.session, handler, connection.remote, secured);
     const served = new ServedConnection(connection, session, this.#options, this.#buffers);
-    this.#open.add(served);
+    this.#connections.set(connection, served);
     try {
       if (this.#stopping) served.finish();
       await served.run();
     } finally {
-      this.#open.delete(served);
       served.end();
     }
   }
@@ -170,7 +185,9 @@ class ServedConnection {
   #waiting = false;
   /** Belongs to this connection until the session has used up what was read. */
   #buffer: Bytes | undefined;
-  #contentSince: number | undefined;
+  #rate = new ContentRate();
+  /** When the wait for the command that is read now began, ms since 1970. */
+  #waitingSince: number;
 
   constructor(
     connection: Connection,
@@ -182,16 +199,17 @@ class ServedConnection {
     this.#session = session;
     this.#options = options;
     this.#buffers = buffers;
+    this.#waitingSince = options.clock.now();
     connection.onTimeout(() => replyBytes(TIMED_OUT));
   }
 
   /** Greets, then lets the session and the client talk until one of them ends it. */
   async run(): Promise<void> {
-    await this.#connection.write(this.#session.greeting(), WRITE_TIMEOUT);
+    await this.#say(this.#session.greeting());
     while (true) {
       const answer = this.#session.step();
       const step = isPromise(answer) ? await answer : answer;
-      if (step.output.length > 0) await this.#connection.write(step.output, WRITE_TIMEOUT);
+      if (step.output.length > 0) await this.#say(step.output);
       switch (step.next) {
         case "read":
           if (this.#finishing && !this.#session.inTransaction) return await this.dismiss();
@@ -218,7 +236,7 @@ class ServedConnection {
   /** Ends the connection as soon as no transaction is open. */
   finish(): void {
     this.#finishing = true;
-    if (this.#waiting && !this.#session.inTransaction) this.dismiss();
+    if (this.#waiting && !this.#session.inTransaction) void this.dismiss();
   }
 
   /** Ends the connection now, with 421. */
@@ -226,38 +244,51 @@ class ServedConnection {
     return this.#connection.dismiss(replyBytes(SHUTTING_DOWN));
   }
 
-  #startTls(): Promise<TlsInfo> {
+  /** Every command is answered, so an answer is where the time for the next one begins. */
+  async #say(output: Uint8Array): Promise<void> {
+    await this.#connection.write(output, WRITE_TIMEOUT);
+    this.#waitingSince = this.#options.clock.now();
+  }
+
+  async #startTls(): Promise<TlsInfo> {
     const { tls, limits } = this.#options;
-    return this.#connection.secure(tls.accept, limits.tlsTimeout);
+    this.#waiting = true;
+    const info = await this.#connection.secure(tls.accept, limits.tlsTimeout);
+    this.#waiting = false;
+    this.#waitingSince = this.#options.clock.now();
+    return info;
   }
 
   /** Waits for octets and hands them to the session; false at the end. */
-  async #read(): Promise<boolean> {
+  #read(): Promise<boolean> {
+    const { limits, clock } = this.#options;
+    if (this.#session.receiving) return this.#readContent();
+    this.#rate.reset();
+    const waited = clock.now() - this.#waitingSince;
+    return this.#readInto(false, limits.commandTimeout - waited);
+  }
+
+  async #readContent(): Promise<boolean> {
     const { limits } = this.#options;
-    const receiving = this.#session.receiving;
-    if (receiving && this.#tooSlow()) {
-      await this.#connection.dismiss(replyBytes(TOO_SLOW));
-      return false;
-    }
-    if (!receiving) this.#contentSince = undefined;
-    const buffer = this.#buffer = this.#buffers.exchange(this.#buffer, receiving);
+    if (!this.#rate.isBelow(limits.dataRate)) return await this.#readInto(true, limits.dataTimeout);
+    await this.#connection.dismiss(replyBytes(TOO_SLOW));
+    return false;
+  }
+
+  async #readInto(content: boolean, timeout: number): Promise<boolean> {
+    const { clock } = this.#options;
+    const buffer = this.#buffer = this.#buffers.exchange(this.#buffer, content);
+    const began = clock.now();
     this.#waiting = true;
     try {
-      const timeout = receiving ? limits.dataTimeout : limits.commandTimeout;
       const n = await this.#connection.read(buffer, timeout);
-      if (n !== null) this.#session.receive(buffer.subarray(0, n));
-      return n !== null;
+      if (n === null) return false;
+      if (content) this.#rate.add(n, clock.now() - began);
+      this.#session.receive(buffer.subarray(0, n));
+      return true;
     } finally {
       this.#waiting = false;
     }
-  }
-
-  #tooSlow(): boolean {
-    const now = this.#options.clock.now();
-    this.#contentSince ??= now;
-    const took = now - this.#contentSince;
-    return took > RATE_GRACE &&
-      this.#session.contentOctets < this.#options.limits.dataRate * took / 1000;
   }
 }
 

@@ -51,18 +51,32 @@ export function plainAddress(address: string): string {
   return zone < 0 ? address : address.slice(0, zone);
 }
 
-/** A stream of octets with deadlines. */
+/**
+ * Where a connection stands.
+ * - `open`: octets go both ways
+ * - `securing`: a TLS handshake is under way
+ * - `leaving`: the last word is being sent
+ * - `closed`: nothing goes any more
+ */
+type Phase = "open" | "securing" | "leaving" | "closed";
+
+/** A stream of octets with deadlines. One wait at a time: a read, a write or a handshake. */
 export class Connection {
   /** Who is at the other end. */
   readonly remote: Endpoint;
   /** Our own end. */
   readonly local: Endpoint;
+  /** Resolves when the connection is closed, by whichever side. */
+  readonly closed: Promise<void>;
   #stream: ByteStream;
   #tls: TlsInfo | undefined;
   #watch: Watch;
+  #phase: Phase = "open";
   #lastWord: (() => Uint8Array) | undefined;
+  /** The write under way. */
+  #sending: Promise<void> | undefined;
   #timedOut = false;
-  #closed = false;
+  #resolveClosed: () => void;
 
   /** Wraps a stream; `tls` when it is encrypted already. */
   constructor(
@@ -76,6 +90,9 @@ export class Connection {
     this.local = ends.local;
     this.#tls = tls;
     this.#watch = deadlines.watch(() => this.#expire());
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.closed = promise;
+    this.#resolveClosed = resolve;
   }
 
   /** The TLS session; undefined in plaintext. */
@@ -83,39 +100,43 @@ export class Connection {
     return this.#tls;
   }
 
-  /** What to send when a deadline passes, before hanging up. */
+  /** What to send when the deadline of a read passes, before hanging up. */
   onTimeout(lastWord: () => Uint8Array): void {
     this.#lastWord = lastWord;
   }
 
   /**
    * Fills some of the buffer within `ms` milliseconds; gives how many octets,
-   * null at the end.
+   * null at the end. What arrives after {@linkcode dismiss} is not given.
    *
    * @throws {TimeoutError} when the deadline passed; other errors come from the network.
    */
   async read(buffer: Uint8Array, ms: number): Promise<number | null> {
+    if (this.#phase !== "open") await this.#refuse();
     this.#watch.set(ms);
     try {
       const n = await this.#stream.read(buffer);
-      if (this.#timedOut) throw new TimeoutError();
+      if (this.#phase !== "open") await this.#refuse();
       return n;
     } catch (error) {
       throw this.#timedOut ? new TimeoutError() : error;
     } finally {
-      if (!this.#timedOut) this.#watch.clear();
+      if (this.#phase === "open") this.#watch.clear();
     }
   }
 
   /** Sends all octets within `ms` milliseconds. Fails as `read` does. */
   async write(bytes: Uint8Array, ms: number): Promise<void> {
+    if (this.#phase !== "open") await this.#refuse();
     this.#watch.set(ms);
     try {
-      await writeAll(this.#stream, bytes);
+      this.#sending = writeAll(this.#stream, bytes);
+      await this.#sending;
     } catch (error) {
       throw this.#timedOut ? new TimeoutError() : error;
     } finally {
-      if (!this.#timedOut) this.#watch.clear();
+      this.#sending = undefined;
+      if (this.#phase === "open") this.#watch.clear();
     }
   }
 
@@ -126,25 +147,37 @@ export class Connection {
    * @throws {TimeoutError} when it took too long; else the handshake's error. The connection is closed then.
    */
   async secure(upgrade: Upgrade, ms: number): Promise<TlsInfo> {
+    if (this.#phase !== "open") await this.#refuse();
+    this.#phase = "securing";
     this.#watch.set(ms);
     try {
       const { stream, handshake } = await upgrade(this.#stream);
       this.#stream = stream;
-      if (this.#closed) closeQuietly(stream);
-      this.#tls = await handshake;
-      return this.#tls;
+      if (this.#isClosed) closeQuietly(stream);
+      const tls = await handshake;
+      if (this.#isClosed) await this.#refuse();
+      this.#phase = "open";
+      this.#watch.clear();
+      this.#tls = tls;
+      return tls;
     } catch (error) {
       this.close();
       throw this.#timedOut ? new TimeoutError() : error;
-    } finally {
-      this.#watch.clear();
     }
   }
 
-  /** Sends a last word without waiting for anything under way, and hangs up. */
+  /**
+   * Sends a last word, after the write that is under way and without waiting
+   * for anything else, and hangs up; resolves then. A peer in its TLS handshake
+   * would not understand it and is only hung up on.
+   */
   async dismiss(lastWord: Uint8Array): Promise<void> {
+    if (this.#phase === "securing") this.close();
+    if (this.#phase !== "open") return await this.closed;
+    this.#phase = "leaving";
     this.#watch.set(LAST_WORD_TIMEOUT);
     try {
+      await this.#sending;
       await writeAll(this.#stream, lastWord);
     } catch {
       // The peer is gone; nobody is left to hear it.
@@ -155,16 +188,43 @@ export class Connection {
 
   /** Hangs up. Pending reads and writes reject. */
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
+    if (this.#phase === "closed") return;
+    this.#phase = "closed";
     this.#watch.close();
     closeQuietly(this.#stream);
+    this.#resolveClosed();
+  }
+
+  get #isClosed(): boolean {
+    return this.#phase === "closed";
+  }
+
+  /** Rejects once the connection is closed: whoever is told may close it, which must not cut a last word off. */
+  async #refuse(): Promise<never> {
+    await this.closed;
+    throw this.#timedOut ? new TimeoutError() : new Error("connection closed");
   }
 
   #expire(): void {
-    const lastWord = this.#timedOut ? undefined : this.#lastWord;
-    this.#timedOut = true;
-    if (lastWord === undefined) this.close();
-    else this.dismiss(lastWord());
+    switch (this.#phase) {
+      case "open": {
+        this.#timedOut = true;
+        // A peer that does not read would not hear a last word either.
+        const lastWord = this.#sending === undefined ? this.#lastWord : undefined;
+        if (lastWord === undefined) this.close();
+        else void this.dismiss(lastWord());
+        break;
+      }
+      case "securing":
+        this.#timedOut = true;
+        this.close();
+        break;
+      case "leaving":
+      case "closed":
+        this.close();
+        break;
+      default:
+        this.#phase satisfies never;
+    }
   }
 }

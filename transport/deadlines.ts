@@ -62,16 +62,21 @@ export class Deadlines {
   watch(expired: () => void): Watch {
     const watch = new Watch(this.#clock, expired, (gone) => this.#forget(gone));
     this.#watches.add(watch);
-    this.#cancel ??= this.#clock.after(SWEEP_INTERVAL, () => this.#sweep());
+    this.#book();
     return watch;
   }
 
+  /** Books the next sweep, if none is booked. */
+  #book(): void {
+    this.#cancel ??= this.#clock.after(SWEEP_INTERVAL, () => this.#sweep());
+  }
+
   #sweep(): void {
+    // Booked before anything is called, which may end every watch or begin one.
+    this.#cancel = undefined;
+    this.#book();
     const now = this.#clock.now();
     for (const watch of this.#watches) watch.check(now);
-    this.#cancel = this.#watches.size === 0
-      ? undefined
-      : this.#clock.after(SWEEP_INTERVAL, () => this.#sweep());
   }
 
   #forget(watch: Watch): void {

@@ -32,6 +32,11 @@ export class TestClock implements Clock {
     return Math.min(Infinity, ...this.#timers.map((timer) => timer.at));
   }
 
+  /** How many timers are booked. */
+  get timers(): number {
+    return this.#timers.length;
+  }
+
   /** Moves time on, firing every timer on the way in its order. */
   advance(ms: number): void {
     const end = this.#now + ms;
