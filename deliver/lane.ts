@@ -22,7 +22,7 @@ export type LaneState =
 const BACKLOG = 200;
 
 /** Connections a destination is begun with; each success adds one, up to its concurrency. */
-const FIRST_CONNECTIONS = 5;
+const FIRST_CONNECTIONS = 3;
 /** After a destination refused one connection more, this many times more successes are wanted before the next is tried. */
 const CAUTION = 50;
 
