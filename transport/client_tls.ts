@@ -11,9 +11,20 @@ import type { Upgrade } from "./connection.ts";
 import type { ByteStream } from "./stream.ts";
 import { duplexOver, handshake, tlsInfo, TlsSocketStream } from "./tls_stream.ts";
 
+/** What the runtime can verify: labels of letters, digits, inner hyphens and underscores. */
+const SERVER_NAME =
+  /^(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/i;
+
+/** Whether a certificate can be verified for this name: a host name, or an IP address without brackets and zone. */
+export function canVerify(name: string): boolean {
+  if (isIP(name) !== 0) return !name.includes("%");
+  return name.length <= 253 && SERVER_NAME.test(name) && !/(?:^|\.)\d+$/.test(name);
+}
+
 /**
  * TLS whose certificate must verify for `name`, by the runtime's authorities or
- * by one of `caCerts` (PEM). The stream must be a TCP connection of Deno's.
+ * by one of `caCerts` (PEM). The stream must be a TCP connection of Deno's, and
+ * the name one of which {@linkcode canVerify} is true.
  */
 export function verifiedTls(name: string, caCerts: readonly string[]): Upgrade {
   return async (stream) => {

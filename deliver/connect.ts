@@ -1,0 +1,268 @@
+/**
+ * From an address to a client that is ready for mail: connection, greeting,
+ * EHLO, TLS as good as it can be had or as it is demanded, and AUTH. Fails with
+ * {@linkcode DeliveryFailure} only, of scope `host`.
+ *
+ * @module
+ */
+import type { Clock } from "../base/clock.ts";
+import type { DeliverySettings } from "../config/config.ts";
+import { Extensions, parseEhlo } from "../protocol/ehlo.ts";
+import { reply, type SmtpReply } from "../protocol/reply.ts";
+import { ReplySyntaxError } from "../protocol/reply_reader.ts";
+import { plainResponse } from "../protocol/sasl.ts";
+import {
+  canVerify,
+  isCertificateError,
+  unverifiedTls,
+  verifiedTls,
+} from "../transport/client_tls.ts";
+import { TimeoutError } from "../transport/connection.ts";
+import type { Deadlines } from "../transport/deadlines.ts";
+import { SmtpClient } from "./client.ts";
+import { dial } from "./dial.ts";
+import { Dialogue } from "./dialogue.ts";
+import {
+  DeliveryFailure,
+  injectionFailure,
+  mechanismFailure,
+  networkFailure,
+  replyFailure,
+  securityFailure,
+  type Stage,
+} from "./failure.ts";
+import type { DeliveryError } from "../queue/queue.ts";
+import type { Host } from "./route.ts";
+import type { UnverifiableHosts } from "./unverifiable.ts";
+
+/** How to connect. */
+export interface ConnectOptions {
+  /** What this server calls itself in EHLO. */
+  readonly hostname: string;
+  readonly settings: DeliverySettings;
+  readonly deadlines: Deadlines;
+  readonly clock: Clock;
+  /** Hosts known to be unverifiable; learns. */
+  readonly unverifiable: UnverifiableHosts;
+  /** Gives the attempt up. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * What the settings demand of a connection before any mail goes.
+ * - `opportunistic`: the best that the host can do, down to plaintext (RFC 7435)
+ * - `verified`: STARTTLS with a certificate that verifies
+ * - `implicit`: the same from the first octet, without STARTTLS (RFC 8314)
+ *
+ * A password is only ever given to a host that was verified.
+ */
+type Demand =
+  | { readonly kind: "opportunistic" }
+  | { readonly kind: "verified"; readonly credentials: Credentials }
+  | { readonly kind: "implicit"; readonly credentials?: Credentials };
+
+/** What AUTH is done with. */
+interface Credentials {
+  readonly user: string;
+  readonly password: string;
+}
+
+/** What TLS is tried on a connection. */
+type TlsLevel = "verified" | "unverified" | "none";
+
+/** A connection of one level: a client, or a handshake that failed. */
+type Opening =
+  | { readonly kind: "client"; readonly client: SmtpClient }
+  | { readonly kind: "handshake failed"; readonly error: unknown };
+
+/**
+ * Connects to a host and makes it ready for mail. Where nothing more is
+ * demanded and TLS fails, connects anew with less: without verifying, and at
+ * last, where no handshake succeeds at all, without TLS.
+ *
+ * @throws {DeliveryFailure}
+ */
+export async function openClient(host: Host, options: ConnectOptions): Promise<SmtpClient> {
+  const demand = demandOf(options.settings);
+  let level: TlsLevel | undefined = firstLevel(host, demand, options);
+  while (true) {
+    const opening = await new Setup(host, level, demand, options).run();
+    if (opening.kind === "client") return opening.client;
+    const { error } = opening;
+    if (level === "verified" && isCertificateError(error)) options.unverifiable.add(host);
+    level = demand.kind === "opportunistic" ? lower(level) : undefined;
+    if (level === undefined) throw new DeliveryFailure("tls", networkFailure("tls", error, host));
+  }
+}
+
+function demandOf({ smarthost }: DeliverySettings): Demand {
+  if (smarthost === undefined) return { kind: "opportunistic" };
+  const { user, password, implicitTls } = smarthost;
+  const credentials = user !== undefined && password !== undefined ? { user, password } : undefined;
+  if (implicitTls) return { kind: "implicit", credentials };
+  return credentials ? { kind: "verified", credentials } : { kind: "opportunistic" };
+}
+
+function firstLevel(host: Host, demand: Demand, { unverifiable }: ConnectOptions): TlsLevel {
+  const verifiable = canVerify(host.name);
+  if (demand.kind === "opportunistic") {
+    return verifiable && !unverifiable.has(host) ? "verified" : "unverified";
+  }
+  if (!verifiable) throw new DeliveryFailure("tls", securityFailure("unverifiable", host));
+  return "verified";
+}
+
+function lower(level: TlsLevel): TlsLevel | undefined {
+  switch (level) {
+    case "verified":
+      return "unverified";
+    case "unverified":
+      return "none";
+    case "none":
+      return undefined;
+  }
+}
+
+/** The way to a client over one connection. */
+class Setup {
+  readonly #host: Host;
+  readonly #level: TlsLevel;
+  readonly #demand: Demand;
+  readonly #options: ConnectOptions;
+  #stage: Stage = "connect";
+
+  constructor(host: Host, level: TlsLevel, demand: Demand, options: ConnectOptions) {
+    this.#host = host;
+    this.#level = level;
+    this.#demand = demand;
+    this.#options = options;
+  }
+
+  /** @throws {DeliveryFailure} */
+  async run(): Promise<Opening> {
+    const { signal } = this.#options;
+    let dialogue: Dialogue | undefined;
+    const hangUp = () => dialogue?.close();
+    signal?.addEventListener("abort", hangUp);
+    try {
+      dialogue = await this.#dial();
+      signal?.throwIfAborted(); // it may have been between the connection and this line
+      return { kind: "client", client: await this.#introduce(dialogue) };
+    } catch (error) {
+      dialogue?.close();
+      // Silence says nothing about TLS: only a handshake that was answered gives reason to try less.
+      if (this.#stage === "tls" && !(error instanceof TimeoutError)) {
+        return { kind: "handshake failed", error };
+      }
+      throw this.#failureFor(error);
+    } finally {
+      signal?.removeEventListener("abort", hangUp);
+    }
+  }
+
+  async #dial(): Promise<Dialogue> {
+    const { settings, clock, deadlines, signal } = this.#options;
+    const options = { timeout: settings.connectTimeout, clock, deadlines, signal };
+    return new Dialogue(await dial(this.#host, options), clock);
+  }
+
+  async #introduce(dialogue: Dialogue): Promise<SmtpClient> {
+    const { settings } = this.#options;
+    if (this.#demand.kind === "implicit") await this.#secure(dialogue);
+    await this.#greeting(dialogue);
+    let extensions = await this.#hello(dialogue);
+    if (await this.#startTls(dialogue, extensions)) extensions = await this.#hello(dialogue);
+    await this.#logIn(dialogue, extensions);
+    return new SmtpClient(dialogue, { host: this.#host, extensions, settings });
+  }
+
+  async #greeting(dialogue: Dialogue): Promise<void> {
+    this.#stage = "greeting";
+    const greeting = await dialogue.reply(this.#options.settings.commandTimeout);
+    if (greeting.code !== 220) throw this.#refusedBy(greeting);
+  }
+
+  /** EHLO, or HELO where the server does not know that (RFC 5321 §3.2). */
+  async #hello(dialogue: Dialogue): Promise<Extensions> {
+    this.#stage = "ehlo";
+    const { hostname } = this.#options;
+    const extended = await this.#command(dialogue, `EHLO ${hostname}`);
+    if (extended.code === 250) return parseEhlo(extended);
+    if (extended.code < 500) throw this.#refusedBy(extended);
+    const plain = await this.#command(dialogue, `HELO ${hostname}`);
+    if (plain.code !== 250) throw this.#refusedBy(plain);
+    return new Extensions(new Map());
+  }
+
+  /** Asks for TLS where it is wanted and not there yet; tells whether it is there now. */
+  async #startTls(dialogue: Dialogue, extensions: Extensions): Promise<boolean> {
+    if (this.#level === "none" || dialogue.tls !== undefined) return false;
+    this.#stage = "starttls";
+    const isDemanded = this.#demand.kind !== "opportunistic";
+    if (!extensions.startTls) {
+      if (isDemanded) throw this.#failure(securityFailure("missing", this.#host));
+      return false;
+    }
+    const answer = await this.#command(dialogue, "STARTTLS");
+    if (answer.code !== 220) {
+      if (isDemanded || answer.code < 400 || answer.code === 421) throw this.#refusedBy(answer);
+      return false; // it thought better of it: what is left is plaintext
+    }
+    // Whoever put octets behind the reply wants them read as coming from inside TLS (RFC 3207 §6).
+    if (dialogue.pending) throw this.#failure(injectionFailure(this.#host));
+    await this.#secure(dialogue);
+    return true;
+  }
+
+  /** The handshake counts as connecting: it has that much time. */
+  async #secure(dialogue: Dialogue): Promise<void> {
+    this.#stage = "tls";
+    const { connectTimeout, caCerts } = this.#options.settings;
+    const { name } = this.#host;
+    const upgrade = this.#level === "verified" ? verifiedTls(name, caCerts) : unverifiedTls(name);
+    await dialogue.secure(upgrade, connectTimeout);
+  }
+
+  /**
+   * AUTH PLAIN with an initial response (RFC 4954 §4). A refusal is temporary as
+   * every one before MAIL: a wrong password must not bounce all mail.
+   */
+  async #logIn(dialogue: Dialogue, extensions: Extensions): Promise<void> {
+    if (this.#demand.kind === "opportunistic" || this.#demand.credentials === undefined) return;
+    this.#stage = "auth";
+    const { user, password } = this.#demand.credentials;
+    if (!extensions.authMechanisms.includes("PLAIN")) {
+      throw this.#failure(mechanismFailure(this.#host));
+    }
+    const secret = plainResponse(user, password);
+    const answer = await this.#command(dialogue, `AUTH PLAIN ${secret}`);
+    if (answer.code !== 235) throw this.#refusedBy(withoutSecrets(answer, [secret, password]));
+  }
+
+  #command(dialogue: Dialogue, line: string): Promise<SmtpReply> {
+    return dialogue.command(line, this.#options.settings.commandTimeout);
+  }
+
+  #refusedBy(answer: SmtpReply): DeliveryFailure {
+    return this.#failure(replyFailure(this.#stage, answer, this.#host));
+  }
+
+  #failure(error: DeliveryError): DeliveryFailure {
+    return new DeliveryFailure(this.#stage, error);
+  }
+
+  #failureFor(error: unknown): DeliveryFailure {
+    if (error instanceof DeliveryFailure) return error;
+    // What is no reply to AUTH may be the command itself, sent back with the password in it.
+    const isEcho = this.#stage === "auth" && error instanceof ReplySyntaxError;
+    const shown = isEcho ? new ReplySyntaxError("not a reply") : error;
+    return this.#failure(networkFailure(this.#stage, shown, this.#host));
+  }
+}
+
+/** The reply without its text where that repeats a secret: errors are logged and bounced. */
+function withoutSecrets(answer: SmtpReply, secrets: readonly string[]): SmtpReply {
+  const text = answer.lines.join("\n").toLowerCase();
+  if (!secrets.some((secret) => text.includes(secret.toLowerCase()))) return answer;
+  return reply(answer.code, answer.enhanced ?? "", "(text not shown: it repeats the password)");
+}

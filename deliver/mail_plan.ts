@@ -1,0 +1,141 @@
+/**
+ * What MAIL and RCPT will say for a message to a host with the extensions it
+ * offers, and who of its recipients cannot be given to that host at all. Decides
+ * and sends nothing; fails only where the content cannot be read.
+ *
+ * @module
+ */
+import { isAscii } from "../base/bytes.ts";
+import type { MaybePromise } from "../base/maybe_promise.ts";
+import { HeaderScanner } from "../message/headers.ts";
+import { canonicalDomain } from "../protocol/domain.ts";
+import type { Extensions } from "../protocol/ehlo.ts";
+import { splitMailbox } from "../protocol/mailbox.ts";
+import { hasEightBit } from "../queue/content.ts";
+import type { Content, DeliveryError } from "../queue/queue.ts";
+import { addressFailure, sizeFailure, smtputf8Failure } from "./failure.ts";
+import type { Host } from "./route.ts";
+
+/** A message and those of its recipients that go to one host. */
+export interface Transaction {
+  /** The sender's mailbox; `""` for the null reverse-path. */
+  readonly reversePath: string;
+  /** The mailboxes to deliver to, at least one. */
+  readonly recipients: readonly string[];
+  /** Whether the message came with SMTPUTF8 (RFC 6531). */
+  readonly smtputf8: boolean;
+  /** Whether the content holds an octet above 127. */
+  readonly eightBit: boolean;
+  /** Octets of content. */
+  readonly size: number;
+  readonly content: Content;
+}
+
+/** What to say, or why nothing can be said. */
+export type MailPlan =
+  | { readonly kind: "refused"; readonly error: DeliveryError }
+  | {
+    readonly kind: "go";
+    /** The MAIL command without its CRLF. */
+    readonly mail: string;
+    /** For each recipient the RCPT command without its CRLF, or why it cannot be given. */
+    readonly recipients: readonly (string | DeliveryError)[];
+  };
+
+/** A reverse-path and recipients as they go to this host, as far as they can. */
+interface Addresses {
+  readonly reversePath: string | DeliveryError;
+  readonly recipients: readonly (string | DeliveryError)[];
+  readonly smtputf8: boolean;
+}
+
+// What would end a command line, or be read as its end by a lenient server.
+// deno-lint-ignore no-control-regex
+const CONTROL = /[\x00-\x1f\x7f]/;
+
+/**
+ * Plans the commands for a message.
+ *
+ * @throws {QueueError} when the header section had to be read and could not be.
+ */
+export function planMail(
+  transaction: Transaction,
+  extensions: Extensions,
+  host: Host,
+): MaybePromise<MailPlan> {
+  const { reversePath, recipients, size } = transaction;
+  const limit = extensions.size;
+  if (limit !== undefined && size > limit) {
+    return { kind: "refused", error: sizeFailure(size, limit, host) };
+  }
+  const smtputf8 = transaction.smtputf8 || !isAscii(reversePath) || !recipients.every(isAscii);
+  if (smtputf8 && !extensions.smtputf8) return planInAscii(transaction, extensions, host);
+  return planFor(transaction, { reversePath, recipients, smtputf8 }, extensions, host);
+}
+
+/**
+ * The message came with SMTPUTF8, and the host does not offer it. It goes
+ * without where nothing in it needs the extension: no header field beyond
+ * US-ASCII, and only addresses that have a form in US-ASCII.
+ */
+async function planInAscii(
+  transaction: Transaction,
+  extensions: Extensions,
+  host: Host,
+): Promise<MailPlan> {
+  const { smtputf8, eightBit, content } = transaction;
+  if (smtputf8 && eightBit && await hasEightBitHeader(content)) {
+    return { kind: "refused", error: smtputf8Failure("header", host) };
+  }
+  const addresses = {
+    reversePath: asciiForm(transaction.reversePath) ?? smtputf8Failure("sender", host),
+    recipients: transaction.recipients.map((address) =>
+      asciiForm(address) ?? smtputf8Failure("recipient", host)
+    ),
+    smtputf8: false,
+  };
+  return planFor(transaction, addresses, extensions, host);
+}
+
+function planFor(
+  transaction: Transaction,
+  addresses: Addresses,
+  extensions: Extensions,
+  host: Host,
+): MailPlan {
+  const { reversePath, recipients, smtputf8 } = addresses;
+  if (typeof reversePath !== "string") return { kind: "refused", error: reversePath };
+  if (CONTROL.test(reversePath)) return { kind: "refused", error: addressFailure("sender", host) };
+  let mail = `MAIL FROM:<${reversePath}>`;
+  if (extensions.sizeDeclared) mail += ` SIZE=${transaction.size}`;
+  // Where 8BITMIME is not offered, 8-bit content goes as it is: every server that
+  // still lacks the extension in its list passes the octets on all the same.
+  if (transaction.eightBit && extensions.eightBitMime) mail += " BODY=8BITMIME";
+  if (smtputf8) mail += " SMTPUTF8";
+  return { kind: "go", mail, recipients: recipients.map((one) => rcptFor(one, host)) };
+}
+
+function rcptFor(address: string | DeliveryError, host: Host): string | DeliveryError {
+  if (typeof address !== "string") return address;
+  return CONTROL.test(address) ? addressFailure("recipient", host) : `RCPT TO:<${address}>`;
+}
+
+/** A mailbox with its domain in A-labels; undefined when its local part or domain has no form in US-ASCII. */
+function asciiForm(address: string): string | undefined {
+  if (isAscii(address)) return address;
+  const { localPart, domain } = splitMailbox(address);
+  const ascii = canonicalDomain(domain);
+  return ascii !== undefined && isAscii(localPart) ? `${localPart}@${ascii}` : undefined;
+}
+
+async function hasEightBitHeader(content: Content): Promise<boolean> {
+  const scanner = new HeaderScanner();
+  for await (const chunk of content.stream()) {
+    const before = scanner.facts.octets;
+    scanner.write(chunk);
+    const inHeader = Math.max(scanner.facts.octets - before, 0);
+    if (hasEightBit(chunk.subarray(0, inHeader))) return true;
+    if (scanner.facts.complete) return false;
+  }
+  return false;
+}
