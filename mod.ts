@@ -25,11 +25,9 @@ import { type RunningServer, startServer } from "./server/server.ts";
 import type { BoundAddress } from "./transport.ts";
 
 /** A running server. Its functions need no `this` and may be taken apart. */
-export interface Server extends Pick<RunningServer, "send" | "on" | "stop" | "counts"> {
+export interface Server extends RunningServer {
   /** Where the first listener listens. As text it is `HOST:PORT`. */
   readonly addr: BoundAddress;
-  /** Where all of them listen, in the order of the options. */
-  readonly addrs: readonly BoundAddress[];
 }
 
 /**
@@ -45,7 +43,7 @@ export async function start(options: string | StartOptions = {}): Promise<Server
   const server = await startServer(configOf(given), given);
   return {
     addr: server.addresses[0]!,
-    addrs: server.addresses,
+    addresses: server.addresses,
     counts: () => server.counts(),
     send: (message) => server.send(message),
     on: (event, listener) => server.on(event, listener),
@@ -53,7 +51,15 @@ export async function start(options: string | StartOptions = {}): Promise<Server
   };
 }
 
-export type { Certificate, DeliverySettings, Limits, RetrySchedule } from "./config/config.ts";
+export type { MaybePromise } from "./base/maybe_promise.ts";
+export type {
+  Certificate,
+  DeliverySettings,
+  Limits,
+  NameServer,
+  RetrySchedule,
+  Smarthost,
+} from "./config/config.ts";
 export type {
   BouncedEvent,
   DeferredEvent,
@@ -85,6 +91,7 @@ export {
   type QueueErrorKind,
 } from "./queue/queue.ts";
 export type { AcceptedEvent, Listeners, ServerEvents } from "./server/events.ts";
-export type { StartOptions } from "./server/options.ts";
+export type { DeliveryTuning, StartOptions } from "./server/options.ts";
 export type { OutgoingMessage, SentMessage } from "./server/send.ts";
+export type { RunningServer } from "./server/server.ts";
 export { BoundAddress, ListenError } from "./transport.ts";

@@ -50,7 +50,7 @@ export interface NameServer {
 export interface Limits extends SessionLimits {
   /** Connections at once; a further one gets 421 4.3.2. */
   readonly connections: number;
-  /** Connections at once from one address; a further one gets 421 4.7.0. */
+  /** Connections at once from one address that is not trusted to relay; a further one gets 421 4.7.0. */
   readonly connectionsPerAddress: number;
   /** Waiting for a command (RFC 5321 §4.5.3.2.7). */
   readonly commandTimeout: number;
@@ -155,7 +155,7 @@ export const DEFAULT_LIMITS: Limits = {
   errors: 20,
   idleCommands: 100,
   connections: 10_000,
-  connectionsPerAddress: 5_000,
+  connectionsPerAddress: 100,
   commandTimeout: 5 * MINUTE,
   dataTimeout: 3 * MINUTE,
   dataRate: 100,
@@ -169,7 +169,7 @@ export const DEFAULT_DELIVERY: DeliverySettings = {
   port: 25,
   allowPrivate: false,
   caCerts: [],
-  concurrency: 200,
+  concurrency: 500,
   concurrencyPerDestination: 20,
   messagesPerConnection: 1000,
   idleTimeout: 5 * SECOND,

@@ -12,17 +12,21 @@ import type { Content } from "../queue/queue.ts";
 
 /** Go on. At RCPT: the recipient is welcome whatever the relay rules say. */
 export interface Accept {
+  /** Tells verdicts apart. */
   readonly kind: "accept";
 }
 
 /** Answer with this reply, 4yz or 5yz. At connect the connection is closed after it. */
 export interface Refuse {
+  /** Tells verdicts apart. */
   readonly kind: "refuse";
+  /** What the client hears. */
   readonly reply: SmtpReply;
 }
 
 /** The hook has taken the message over: it is answered for with 250 and is not queued. */
 export interface Take {
+  /** Tells verdicts apart. */
   readonly kind: "take";
   /** What the client is told after 250 2.0.0. */
   readonly text: string;
@@ -61,6 +65,7 @@ export function take(text = "Message taken"): Take {
 export interface IncomingMessage {
   /** The id it has, or would have, in the queue. */
   readonly id: string;
+  /** Who it is from and for, and who brought it. */
   readonly envelope: Envelope;
   /** Its content with our Received field; only of use until the hook returns. */
   readonly content: Content;

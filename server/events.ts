@@ -12,6 +12,7 @@ import type { Envelope } from "../message/envelope.ts";
 export interface AcceptedEvent {
   /** The message's id. */
   readonly id: string;
+  /** Who it is from and for, and who brought it. */
   readonly envelope: Envelope;
   /** Octets of content. */
   readonly size: number;

@@ -17,7 +17,7 @@ import {
 import { nameOfMachine, parseDomain, parseMailbox } from "../config/domain_name.ts";
 import { parseListen, parseNameServer } from "../config/listen.ts";
 import { parseNetwork } from "../config/network.ts";
-import { parseSmarthost } from "../config/smarthost.ts";
+import { parseSmarthost, withoutUserinfo } from "../config/smarthost.ts";
 import type { Hooks } from "../policy/hooks.ts";
 import type { Listeners } from "./events.ts";
 
@@ -54,7 +54,7 @@ export interface StartOptions {
   /** Bounds on clients; what is left out has its default. */
   readonly limits?: Partial<Limits>;
   /** Timeouts and concurrency of delivery; what is left out has its default. */
-  readonly delivery?: Partial<Omit<DeliverySettings, KeptApart>>;
+  readonly delivery?: Partial<DeliveryTuning>;
   /** When deferred mail is tried again; what is left out has its default. */
   readonly retry?: Partial<RetrySchedule>;
   /** Where the application has its say. */
@@ -63,8 +63,11 @@ export interface StartOptions {
   readonly on?: Listeners;
 }
 
-/** Delivery settings that have options of their own. */
-type KeptApart = "port" | "allowPrivate" | "smarthost" | "dns" | "caCerts" | "retry";
+/** The delivery settings that have no option of their own. */
+export type DeliveryTuning = Omit<
+  DeliverySettings,
+  "port" | "allowPrivate" | "smarthost" | "dns" | "caCerts" | "retry"
+>;
 
 /**
  * The configuration for these options.
@@ -125,7 +128,7 @@ function read<T>(key: string, text: string | undefined, parse: (text: string) =>
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     // A smarthost's password stays out of errors.
-    const shown = key === "smarthost" ? text.replace(/\/\/.*@/s, "//***@") : text;
+    const shown = key === "smarthost" ? withoutUserinfo(text) : text;
     throw new TypeError(`${key} ${JSON.stringify(shown)}: ${error.message}`, { cause: error });
   }
 }
