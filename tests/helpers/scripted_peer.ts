@@ -36,7 +36,9 @@ export class PeerSession {
     let at = this.#unread.indexOf(end);
     while (at < 0) {
       const more = await this.#read();
-      if (more === undefined) throw new Error(`connection ended after ${JSON.stringify(this.#unread)}`);
+      if (more === undefined) {
+        throw new Error(`connection ended after ${JSON.stringify(this.#unread)}`);
+      }
       this.#unread += more;
       at = this.#unread.indexOf(end);
     }
@@ -232,7 +234,10 @@ export function greet(...keywords: string[]): Step[] {
 export function answerEhlo(...keywords: string[]): Step[] {
   const lines = ["mx.test", ...keywords];
   const last = lines.length - 1;
-  return [hear("EHLO me.test"), say(...lines.map((line, i) => `250${i < last ? "-" : " "}${line}`))];
+  return [
+    hear("EHLO me.test"),
+    say(...lines.map((line, i) => `250${i < last ? "-" : " "}${line}`)),
+  ];
 }
 
 /** Takes one message for one recipient, step by step. */

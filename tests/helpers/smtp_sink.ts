@@ -24,7 +24,7 @@ export class SmtpSink {
   ): Promise<SmtpSink> {
     const port = freePort(host.address);
     const process = new Deno.Command(program, {
-      args: [...options, "-d", `${directory}/%M.`, `${host.address}:${port}`, "100"],
+      args: [...asWhom(), ...options, "-d", `${directory}/%M.`, `${host.address}:${port}`, "100"],
       stdin: "null",
       stdout: "null",
       stderr: "null",
@@ -59,6 +59,11 @@ export class SmtpSink {
     }
     throw new Error("smtp-sink did not start");
   }
+}
+
+/** Started by root it wants to be told as whom to go on. */
+function asWhom(): string[] {
+  return Deno.uid() === 0 ? ["-u", "root"] : [];
 }
 
 function freePort(hostname: string): number {
