@@ -1,6 +1,7 @@
 /** Postfix's smtp-sink as a peer: takes any mail and keeps each message in a file. */
 import { closeQuietly } from "../../transport/stream.ts";
 import type { Host } from "../../deliver/route.ts";
+import { freePort } from "./free_port.ts";
 
 /** A running smtp-sink. */
 export class SmtpSink {
@@ -15,14 +16,17 @@ export class SmtpSink {
     this.#directory = directory;
   }
 
-  /** Starts one; `program` is its path, `directory` gets the messages. Resolves once it takes connections. */
+  /**
+   * Starts one, on a free port unless one is given; `program` is its path, `directory`
+   * gets the messages. Resolves once it takes connections.
+   */
   static async start(
     program: string,
     directory: string,
-    host: Pick<Host, "name" | "address"> = { name: "mx.test", address: "127.0.0.1" },
+    host: Omit<Host, "port"> & { port?: number } = { name: "mx.test", address: "127.0.0.1" },
     options: readonly string[] = [],
   ): Promise<SmtpSink> {
-    const port = freePort(host.address);
+    const port = host.port ?? freePort(host.address);
     const process = new Deno.Command(program, {
       args: [...asWhom(), ...options, "-d", `${directory}/%M.`, `${host.address}:${port}`, "100"],
       stdin: "null",
@@ -64,11 +68,4 @@ export class SmtpSink {
 /** Started by root it wants to be told as whom to go on. */
 function asWhom(): string[] {
   return Deno.uid() === 0 ? ["-u", "root"] : [];
-}
-
-function freePort(hostname: string): number {
-  const listener = Deno.listen({ hostname, port: 0 });
-  const { port } = listener.addr as Deno.NetAddr;
-  listener.close();
-  return port;
 }
