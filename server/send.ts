@@ -115,7 +115,8 @@ async function* chunksOf(content: OutgoingMessage["content"]): AsyncGenerator<Ui
 class CrlfLines {
   /** The chunk before ended in a CR, which has been written out as CRLF. */
   #afterCr = false;
-  #last: number | undefined;
+  /** Where nothing has been written, no line is open. */
+  #last = LF;
 
   normalize(chunk: Uint8Array): Bytes {
     const out = new Uint8Array(chunk.length * 2);
@@ -129,7 +130,7 @@ class CrlfLines {
       if (octet === CR || octet === LF) out[n++] = CR;
       out[n++] = octet === CR ? LF : octet;
     }
-    if (n > 0) this.#last = out[n - 1];
+    if (n > 0) this.#last = out[n - 1]!;
     return out.subarray(0, n);
   }
 
