@@ -11,12 +11,7 @@ import { Extensions, parseEhlo } from "../protocol/ehlo.ts";
 import { reply, type SmtpReply } from "../protocol/reply.ts";
 import { ReplySyntaxError } from "../protocol/reply_reader.ts";
 import { plainResponse } from "../protocol/sasl.ts";
-import {
-  canVerify,
-  isCertificateError,
-  unverifiedTls,
-  verifiedTls,
-} from "../transport/client_tls.ts";
+import { canVerify, unverifiedTls, verifiedTls } from "../transport/client_tls.ts";
 import { TimeoutError } from "../transport/connection.ts";
 import type { Deadlines } from "../transport/deadlines.ts";
 import { SmtpClient } from "./client.ts";
@@ -42,7 +37,7 @@ export interface ConnectOptions {
   readonly settings: DeliverySettings;
   readonly deadlines: Deadlines;
   readonly clock: Clock;
-  /** Hosts known to be unverifiable; learns. */
+  /** Hosts with which verified TLS failed; learns. One for all connections. */
   readonly unverifiable: UnverifiableHosts;
   /** Gives the attempt up. */
   readonly signal?: AbortSignal;
@@ -73,7 +68,7 @@ type TlsLevel = "verified" | "unverified" | "none";
 /** A connection of one level: a client, or a handshake that failed. */
 type Opening =
   | { readonly kind: "client"; readonly client: SmtpClient }
-  | { readonly kind: "handshake failed"; readonly error: unknown };
+  | { readonly kind: "handshake failed"; readonly error: DeliveryError };
 
 /**
  * Connects to a host and makes it ready for mail. Where nothing more is
@@ -88,10 +83,8 @@ export async function openClient(host: Host, options: ConnectOptions): Promise<S
   while (true) {
     const opening = await new Setup(host, level, demand, options).run();
     if (opening.kind === "client") return opening.client;
-    const { error } = opening;
-    if (level === "verified" && isCertificateError(error)) options.unverifiable.add(host);
     level = demand.kind === "opportunistic" ? lower(level) : undefined;
-    if (level === undefined) throw new DeliveryFailure("tls", networkFailure("tls", error, host));
+    if (level === undefined) throw new DeliveryFailure("tls", opening.error);
   }
 }
 
@@ -150,14 +143,18 @@ class Setup {
       return { kind: "client", client: await this.#introduce(dialogue) };
     } catch (error) {
       dialogue?.close();
-      // Silence says nothing about TLS: only a handshake that was answered gives reason to try less.
-      if (this.#stage === "tls" && !(error instanceof TimeoutError)) {
-        return { kind: "handshake failed", error };
-      }
+      if (this.#stage === "tls") return this.#handshakeFailed(error);
       throw this.#failureFor(error);
     } finally {
       signal?.removeEventListener("abort", hangUp);
     }
+  }
+
+  /** @throws {DeliveryFailure} on a timeout: silence says nothing about TLS, and gives no reason to try less. */
+  #handshakeFailed(error: unknown): Opening {
+    if (this.#level === "verified") this.#options.unverifiable.add(this.#host);
+    if (error instanceof TimeoutError) throw this.#failureFor(error);
+    return { kind: "handshake failed", error: networkFailure("tls", error, this.#host) };
   }
 
   async #dial(): Promise<Dialogue> {

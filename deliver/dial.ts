@@ -52,6 +52,7 @@ export async function dial(host: Host, options: DialOptions): Promise<Connection
 function connectionOver(conn: Deno.TcpConn, deadlines: Deadlines): Connection {
   try {
     conn.setNoDelay(true); // commands are small, and each waits for its reply
+    conn.setKeepAlive(true); // ends the connection where nobody is left to end it, see `unverifiable.ts`
     const ends = { remote: endpoint(conn.remoteAddr), local: endpoint(conn.localAddr) };
     return new Connection(conn, ends, deadlines);
   } catch (error) {

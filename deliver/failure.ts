@@ -223,6 +223,7 @@ function refusal(
 /** What an error of the network says, without the numbers of the system. */
 function wordsFor(error: unknown): string {
   if (error instanceof TimeoutError) return "timed out";
+  if (error instanceof Deno.errors.UnexpectedEof) return "connection lost"; // without TLS's own farewell
   const text = error instanceof Error ? error.message : String(error);
   return text.replace(/ \(os error \d+\)$/, "") || "connection lost";
 }

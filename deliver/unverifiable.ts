@@ -1,7 +1,11 @@
 /**
- * Remembers for a while which hosts showed a certificate that does not verify,
- * so that opportunistic connections to them do not find it out each time at the
- * price of a second connection. Bounded; never fails.
+ * Remembers for a while with which hosts verified TLS failed, so that
+ * opportunistic connections to them do not find it out each time at the price of
+ * a further connection. Bounded; never fails.
+ *
+ * It is a matter of resources too: the runtime keeps a connection whose verified
+ * handshake was given up until the peer closes it, which a hostile one never
+ * does. Remembered, such a host is next met by a handshake that can be closed.
  *
  * @module
  */
@@ -13,7 +17,7 @@ const REMEMBERED_FOR = 3_600_000;
 /** Hosts remembered; over that the one noted longest ago is forgotten. */
 const MOST_HOSTS = 10_000;
 
-/** Hosts whose certificate does not verify. */
+/** Hosts with which verified TLS failed. */
 export class UnverifiableHosts {
   readonly #clock: Clock;
   /** Until when each is remembered, in the order in which they were noted. */

@@ -2,7 +2,6 @@
  * TLS towards next hops. Verified TLS is `Deno.startTls`; where a certificate
  * does not verify and nothing demands that it does, `node:tls` encrypts without
  * believing who is at the other end (opportunistic security, RFC 7435).
- *
  * @module
  */
 import { isIP } from "node:net";
@@ -43,15 +42,16 @@ export function verifiedTls(name: string, caCerts: readonly string[]): Upgrade {
 /** TLS with whatever certificate the peer shows for `name`. */
 export function unverifiedTls(name: string): Upgrade {
   return (stream) => {
+    const duplex = duplexOver(stream);
     const socket = connect({
-      socket: duplexOver(stream),
+      socket: duplex,
       rejectUnauthorized: false,
       // RFC 6066 §3: a server name is never an address.
       servername: isIP(name) ? "" : name,
     });
     return {
       stream: new TlsSocketStream(socket),
-      handshake: handshake(socket, "secureConnect").then(() => tlsInfo(socket, false)),
+      handshake: handshake(socket, duplex, "secureConnect").then(() => tlsInfo(socket, false)),
     };
   };
 }
@@ -60,10 +60,4 @@ export function unverifiedTls(name: string): Upgrade {
 function tcpConnection(stream: ByteStream): Deno.TcpConn {
   if (!("setNoDelay" in stream)) throw new TypeError("not a plaintext TCP connection");
   return stream as Deno.TcpConn;
-}
-
-/** Whether a failed handshake failed because of the peer's certificate and nothing else. */
-export function isCertificateError(error: unknown): boolean {
-  return error instanceof Deno.errors.InvalidData &&
-    /invalid peer certificate/i.test(error.message);
 }

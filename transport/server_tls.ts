@@ -26,13 +26,14 @@ export class ServerTls {
 
   /** Waits for the client's handshake on a stream. */
   accept: Upgrade = (stream) => {
-    const socket = new TLSSocket(duplexOver(stream), {
+    const duplex = duplexOver(stream);
+    const socket = new TLSSocket(duplex, {
       isServer: true,
       secureContext: this.#context,
     });
     return {
       stream: new TlsSocketStream(socket),
-      handshake: handshake(socket, "secure").then(() => tlsInfo(socket, false)),
+      handshake: handshake(socket, duplex, "secure").then(() => tlsInfo(socket, false)),
     };
   };
 }

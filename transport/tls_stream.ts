@@ -44,15 +44,22 @@ export function tlsInfo(socket: TLSSocket, verified: boolean): TlsInfo {
 }
 
 /**
- * Waits for the handshake of a TLS socket: `event` is `secure` for a server's
- * socket and `secureConnect` for a client's.
+ * Waits for the handshake of a TLS socket over a duplex stream: `event` is
+ * `secure` for a server's socket and `secureConnect` for a client's.
  *
  * @throws the error of the handshake, or of the connection under it.
  */
-export function handshake(socket: TLSSocket, event: "secure" | "secureConnect"): Promise<void> {
+export function handshake(
+  socket: TLSSocket,
+  under: Duplex,
+  event: "secure" | "secureConnect",
+): Promise<void> {
   return new Promise((resolve, reject) => {
+    const lost = () => reject(new Error("connection closed during the TLS handshake"));
     socket.once(event, resolve);
-    socket.once("close", () => reject(new Error("connection closed during the TLS handshake")));
+    socket.once("close", lost);
+    // A server's socket does not notice by itself that its client is gone.
+    under.once("end", lost);
     // Stays for the socket's life: an "error" that nobody hears would end the process.
     socket.on("error", reject);
   });
