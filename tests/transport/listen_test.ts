@@ -1,4 +1,10 @@
-import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import { closeQuietly } from "../../transport/stream.ts";
 import { BoundAddress, listen, ListenError, type Listening } from "../../transport/listen.ts";
 import { withTransport } from "./running.ts";
@@ -112,9 +118,10 @@ Deno.test("when one of several addresses cannot be listened on, none is", async 
   free.close();
   const here = { hostname: "127.0.0.1", tls: false };
   const addresses = [{ ...here, port }, { ...here, port: taken.addr.port }];
-  assertThrows(
-    () => void withTransport({ listen: addresses }, () => Promise.resolve()),
+  await assertRejects(
+    () => withTransport({ listen: addresses }, () => Promise.resolve()),
     ListenError,
+    `127.0.0.1:${taken.addr.port}`,
   );
   Deno.listen({ hostname: "127.0.0.1", port }).close();
 });

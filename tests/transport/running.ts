@@ -1,5 +1,9 @@
 /** A transport on 127.0.0.1 that hands mail to a recording handler, and a clock that stands still. */
 import { DEFAULT_LIMITS, type Limits } from "../../config/config.ts";
+import type { MaybePromise } from "../../base/maybe_promise.ts";
+import type { Envelope } from "../../message/envelope.ts";
+import type { MessageSink } from "../../protocol/handler.ts";
+import type { SmtpReply } from "../../protocol/reply.ts";
 import { Transport, type TransportOptions } from "../../transport.ts";
 import { selfSignedCertificate } from "../../transport/certificate.ts";
 import { ServerTls } from "../../transport/server_tls.ts";
@@ -13,10 +17,24 @@ export const HOSTNAME = "mx.example.org";
 /** The certificate of every transport here. */
 export const CERTIFICATE = await selfSignedCertificate(HOSTNAME, Date.now());
 
+/** Counts, besides, the octets of content that have arrived. */
+class CountingHandler extends RecordingHandler {
+  octets = 0;
+
+  override message(envelope: Envelope): MaybePromise<MessageSink | SmtpReply> {
+    const sink = super.message(envelope) as MessageSink;
+    const write = (chunk: Uint8Array) => {
+      this.octets += chunk.length;
+      return sink.write(chunk);
+    };
+    return { ...sink, write };
+  }
+}
+
 /** A transport that runs. */
 export interface Running {
   readonly transport: Transport;
-  readonly handler: RecordingHandler;
+  readonly handler: CountingHandler;
   readonly clock: TestClock;
   /** Connects; hung up on when the test ends. */
   connect(): Promise<Peer>;
@@ -35,7 +53,7 @@ export async function withTransport(
   check: (running: Running) => Promise<void>,
 ): Promise<void> {
   const clock = new TestClock();
-  const handler = new RecordingHandler();
+  const handler = new CountingHandler();
   const transport = new Transport(optionsOf(changes, handler, clock));
   transport.start();
   const peers: Peer[] = [];
@@ -80,6 +98,11 @@ export function turn(): Promise<void> {
 
 /** More turns than anything on loopback takes. */
 const MOST_TURNS = 100_000;
+
+/** Takes turns enough for what was sent over loopback to be seen at the other end, usually. */
+export async function someTurns(): Promise<void> {
+  for (let turns = 0; turns < 200; turns++) await turn();
+}
 
 /** Takes turns until the condition holds. */
 export async function until(condition: () => boolean): Promise<void> {
