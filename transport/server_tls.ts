@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { createSecureContext, type SecureContext, TLSSocket } from "node:tls";
 import type { Certificate } from "../config/config.ts";
 import type { Upgrade } from "./connection.ts";
@@ -14,7 +15,7 @@ import { duplexOver, handshake, tlsInfo, TlsSocketStream } from "./tls_stream.ts
 export class ServerTls {
   #context: SecureContext;
 
-  /** @throws when the certificate or key is not PEM, or they do not belong together. */
+  /** @throws {TypeError} when the certificate or key is not PEM, or they do not belong together. */
   constructor(certificate: Certificate) {
     this.#context = contextOf(certificate);
   }
@@ -39,9 +40,32 @@ export class ServerTls {
 }
 
 function contextOf(certificate: Certificate): SecureContext {
+  checkCertificate(certificate);
   return createSecureContext({
     cert: certificate.cert,
     key: certificate.key,
     minVersion: "TLSv1.2",
   });
+}
+
+/**
+ * The runtime takes any text for a certificate and fails at every handshake
+ * with it; this finds out before.
+ *
+ * @throws {TypeError} when the certificate or key is not PEM, or they do not belong together.
+ */
+export function checkCertificate({ cert, key }: Certificate): void {
+  const first = read("certificate", () => new X509Certificate(cert));
+  const privateKey = read("private key without a password", () => createPrivateKey(key));
+  if (!first.checkPrivateKey(privateKey)) {
+    throw new TypeError("the key is not that of the first certificate");
+  }
+}
+
+function read<T>(what: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (cause) {
+    throw new TypeError(`expected a ${what} in PEM`, { cause });
+  }
 }
