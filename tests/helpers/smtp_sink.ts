@@ -8,9 +8,9 @@ export class SmtpSink {
   /** Where it listens. */
   readonly host: Host;
   readonly #process: Deno.ChildProcess;
-  readonly #directory: string;
+  readonly #directory: string | undefined;
 
-  private constructor(process: Deno.ChildProcess, host: Host, directory: string) {
+  private constructor(process: Deno.ChildProcess, host: Host, directory?: string) {
     this.#process = process;
     this.host = host;
     this.#directory = directory;
@@ -18,17 +18,18 @@ export class SmtpSink {
 
   /**
    * Starts one, on a free port unless one is given; `program` is its path, `directory`
-   * gets the messages. Resolves once it takes connections.
+   * gets the messages, if there is one. Resolves once it takes connections.
    */
   static async start(
     program: string,
-    directory: string,
+    directory?: string,
     host: Omit<Host, "port"> & { port?: number } = { name: "mx.test", address: "127.0.0.1" },
     options: readonly string[] = [],
   ): Promise<SmtpSink> {
     const port = host.port ?? freePort(host.address);
+    const keeping = directory === undefined ? [] : ["-d", `${directory}/%M.`];
     const process = new Deno.Command(program, {
-      args: [...asWhom(), ...options, "-d", `${directory}/%M.`, `${host.address}:${port}`, "100"],
+      args: [...asWhom(), ...options, ...keeping, `${host.address}:${port}`, "100"],
       stdin: "null",
       stdout: "null",
       stderr: "null",
@@ -41,6 +42,7 @@ export class SmtpSink {
   /** The messages it took, in no order: its own trace headers, a blank line or two, and the content, with LF line ends. */
   async messages(): Promise<string[]> {
     const messages: string[] = [];
+    if (this.#directory === undefined) return messages;
     for await (const { name } of Deno.readDir(this.#directory)) {
       messages.push(await Deno.readTextFile(`${this.#directory}/${name}`));
     }
