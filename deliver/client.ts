@@ -21,9 +21,11 @@ const QUIT_TIMEOUT = 3000;
 
 /** What a client needs to know of its conversation. */
 export interface ClientOptions {
+  /** Who it is with. */
   readonly host: Host;
   /** What the host offers, as it said last. */
   readonly extensions: Extensions;
+  /** Timeouts, and how many messages a connection may carry. */
   readonly settings: DeliverySettings;
 }
 

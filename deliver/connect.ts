@@ -11,6 +11,7 @@ import { Extensions, parseEhlo } from "../protocol/ehlo.ts";
 import { reply, type SmtpReply } from "../protocol/reply.ts";
 import { ReplySyntaxError } from "../protocol/reply_reader.ts";
 import { plainResponse } from "../protocol/sasl.ts";
+import type { DeliveryError } from "../queue/queue.ts";
 import { canVerify, unverifiedTls, verifiedTls } from "../transport/client_tls.ts";
 import { TimeoutError } from "../transport/connection.ts";
 import type { Deadlines } from "../transport/deadlines.ts";
@@ -26,7 +27,6 @@ import {
   securityFailure,
   type Stage,
 } from "./failure.ts";
-import type { DeliveryError } from "../queue/queue.ts";
 import type { Host } from "./route.ts";
 import type { UnverifiableHosts } from "./unverifiable.ts";
 
@@ -34,8 +34,11 @@ import type { UnverifiableHosts } from "./unverifiable.ts";
 export interface ConnectOptions {
   /** What this server calls itself in EHLO. */
   readonly hostname: string;
+  /** Timeouts, authorities, and the smarthost with its password where there is one. */
   readonly settings: DeliverySettings;
+  /** Watch over the connections. */
   readonly deadlines: Deadlines;
+  /** The clock of the deadlines. */
   readonly clock: Clock;
   /** Hosts with which verified TLS failed; learns. One for all connections. */
   readonly unverifiable: UnverifiableHosts;

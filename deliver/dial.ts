@@ -14,6 +14,7 @@ import type { Host } from "./route.ts";
 export interface DialOptions {
   /** The most time it may take, ms. */
   readonly timeout: number;
+  /** Ends that time. */
   readonly clock: Clock;
   /** Watch over the connection once it is there. */
   readonly deadlines: Deadlines;

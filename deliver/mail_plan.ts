@@ -28,6 +28,7 @@ export interface Transaction {
   readonly eightBit: boolean;
   /** Octets of content. */
   readonly size: number;
+  /** The content; read at most once for its header, and once to be sent. */
   readonly content: Content;
 }
 
@@ -108,8 +109,8 @@ function planFor(
   if (CONTROL.test(reversePath)) return { kind: "refused", error: addressFailure("sender", host) };
   let mail = `MAIL FROM:<${reversePath}>`;
   if (extensions.sizeDeclared) mail += ` SIZE=${transaction.size}`;
-  // Where 8BITMIME is not offered, 8-bit content goes as it is: every server that
-  // still lacks the extension in its list passes the octets on all the same.
+  // Where 8BITMIME is not offered, 8-bit content goes as it is: nearly all of those
+  // servers pass it on, and converting it would break its signatures (RFC 6376 §5.3).
   if (transaction.eightBit && extensions.eightBitMime) mail += " BODY=8BITMIME";
   if (smtputf8) mail += " SMTPUTF8";
   return { kind: "go", mail, recipients: recipients.map((one) => rcptFor(one, host)) };

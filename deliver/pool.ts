@@ -15,6 +15,7 @@ const MOST_KEPT = 500;
 export interface PoolOptions {
   /** How long a connection is kept unused, ms. */
   readonly idleTimeout: number;
+  /** Ends the idle times. */
   readonly clock: Clock;
 }
 

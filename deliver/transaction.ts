@@ -51,9 +51,13 @@ export type Standing = "clean" | "open" | "over";
 
 /** The conversation that a transaction takes place in. */
 export interface TransactionContext {
+  /** With a host that has been greeted. */
   readonly dialogue: Dialogue;
+  /** That host. */
   readonly host: Host;
+  /** What it offers. */
   readonly extensions: Extensions;
+  /** How long to wait for what. */
   readonly settings: Pick<DeliverySettings, "commandTimeout" | "dataTimeout" | "finalTimeout">;
   /** Whether transactions came before it on this connection. */
   readonly reused: boolean;
@@ -232,7 +236,10 @@ class Run {
       await this.#sendBlock(concat([stuffer.encode(content.bytes), stuffer.end()]));
     } else {
       this.#stage = "body";
-      for await (const chunk of content.stream()) await this.#sendBlock(stuffer.encode(chunk));
+      const buffer = new Uint8Array(ONE_WRITE);
+      for await (const chunk of content.stream(buffer)) {
+        await this.#sendBlock(stuffer.encode(chunk));
+      }
       this.#stage = "final dot";
       await this.#sendBlock(stuffer.end());
     }
