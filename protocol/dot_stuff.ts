@@ -20,10 +20,12 @@ const END: Record<Place, string> = {
 /** Frames the content of one DATA command. */
 export class DotStuffer {
   #place: Place = "line-start";
+  /** What was rewritten last. Kept, because such buffers would pile up faster than the runtime collects them. */
+  #wire: Bytes = new Uint8Array(0);
 
   /**
-   * The octets on the wire for the next piece of content; the piece itself when
-   * nothing in it has to change.
+   * The octets on the wire for the next piece of content, good until the call after
+   * this one; the piece itself when nothing in it has to change.
    */
   encode(content: Uint8Array): Uint8Array {
     const unchanged = this.#scan(content);
@@ -54,7 +56,8 @@ export class DotStuffer {
   /** Copies content of which the first `unchanged` octets are scanned, putting in what is missing. */
   #rewrite(content: Uint8Array, unchanged: number): Uint8Array {
     // Each octet brings one other at most, and an LF may be owed to the piece before.
-    const wire = new Uint8Array(2 * content.length + 1);
+    const most = 2 * content.length + 1;
+    const wire = this.#wire.length < most ? this.#wire = new Uint8Array(most) : this.#wire;
     wire.set(content.subarray(0, unchanged));
     let length = unchanged;
     let place = this.#place;

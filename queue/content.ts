@@ -82,10 +82,11 @@ async function* chunksOfFile(
   path: string,
   size: number,
   tail: Uint8Array,
+  into?: Bytes,
 ): AsyncGenerator<Uint8Array> {
   let left = size - tail.length;
   try {
-    for await (const chunk of files.stream(path)) {
+    for await (const chunk of files.stream(path, into)) {
       left -= chunk.length;
       if (left < 0) break;
       yield chunk;
@@ -104,7 +105,7 @@ export function fileContent(
   size: number,
   tail: Uint8Array = new Uint8Array(0),
 ): Content {
-  return { size, stream: () => chunksOfFile(files, path, size, tail) };
+  return { size, stream: (into) => chunksOfFile(files, path, size, tail, into) };
 }
 
 /** Whether octets above 127 are among these. */

@@ -36,8 +36,8 @@ export interface Files {
   read(path: string): Promise<Bytes>;
   /** `size` octets of a file from `at`; fewer when it ends before. */
   readAt(path: string, at: number, size: number): Promise<Bytes>;
-  /** All of a file in chunks of at most {@linkcode CHUNK_SIZE}. */
-  stream(path: string): AsyncIterable<Bytes>;
+  /** All of a file in chunks of at most {@linkcode CHUNK_SIZE}, each in a buffer of its own, or all `into` one. */
+  stream(path: string, into?: Bytes): AsyncIterable<Bytes>;
   /** The size of a file. */
   size(path: string): Promise<number>;
   /** Cuts a file to `size` octets, durably. */
@@ -85,12 +85,13 @@ async function fill(file: Deno.FsFile, into: Bytes): Promise<Bytes> {
   return into.subarray(0, size);
 }
 
-async function* streamFile(path: string): AsyncGenerator<Bytes> {
+async function* streamFile(path: string, into?: Bytes): AsyncGenerator<Bytes> {
   using file = await Deno.open(path, { read: true });
   while (true) {
-    const chunk = await fill(file, new Uint8Array(CHUNK_SIZE));
+    const buffer = into ?? new Uint8Array(CHUNK_SIZE);
+    const chunk = await fill(file, buffer);
     if (chunk.length > 0) yield chunk;
-    if (chunk.length < CHUNK_SIZE) return;
+    if (chunk.length < buffer.length) return;
   }
 }
 

@@ -108,8 +108,15 @@ export interface Content {
   readonly size: number;
   /** All of it, when it is in memory. */
   readonly bytes?: Uint8Array;
-  /** All of it in order, in chunks of at most 64 KiB each; may be called again. Throws {@linkcode QueueError} when it cannot be read. */
-  stream(): AsyncIterable<Uint8Array>;
+  /**
+   * All of it in order, in chunks of at most 64 KiB each; may be called again.
+   *
+   * @param into a buffer for one chunk after the other, each good until the next is
+   *   asked for: of much content read at once, garbage would take more memory than
+   *   the chunks in use. Without it every chunk has a buffer of its own.
+   * @throws {QueueError} when it cannot be read
+   */
+  stream(into?: Uint8Array<ArrayBuffer>): AsyncIterable<Uint8Array>;
 }
 
 /** A message on its way in. Ends with exactly one of `commit` and `abort`. */

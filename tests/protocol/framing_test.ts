@@ -87,7 +87,7 @@ Deno.test("content that is stuffed and read again is the same, but for its line 
   fc.assert(fc.property(tricky, fc.nat(), (text, seed) => {
     const stuffer = new DotStuffer();
     const wire = [
-      ...atRandom(encode(text), seed, 5).map((piece) => stuffer.encode(piece)),
+      ...atRandom(encode(text), seed, 5).map((piece) => stuffer.encode(piece).slice()),
       stuffer.end(),
     ];
     const normal = text.replace(/\r\n|\r|\n/g, "\r\n");
@@ -105,6 +105,14 @@ Deno.test("content that needs no stuffing is not copied", () => {
     else assertStrictEquals(stuffer.encode(content), content);
   }
   assertEquals(decode(stuffer.end()), ".\r\n");
+});
+
+Deno.test("content that needs stuffing is written into one buffer, piece by piece", () => {
+  const stuffer = new DotStuffer();
+  const { buffer } = stuffer.encode(encode(".a\r\n.b\r\n"));
+  const second = stuffer.encode(encode(".c\r\n"));
+  assertStrictEquals(second.buffer, buffer);
+  assertEquals(decode(second), "..c\r\n");
 });
 
 Deno.test("the end of data completes the last line, whatever it ended in", () => {

@@ -6,6 +6,8 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
+import { concat } from "../../base/bytes.ts";
+import { fileContent } from "../../queue/content.ts";
 import { FileQueue } from "../../queue/file_queue.ts";
 import { denoFiles } from "../../queue/files.ts";
 import { SpoolError } from "../../queue/lock.ts";
@@ -218,6 +220,23 @@ Deno.test("the real files read, cut, and free what they should", () =>
     await denoFiles.remove(path);
     await denoFiles.remove(path);
     assert(await denoFiles.freeSpace(directory) > 0);
+  }));
+
+Deno.test("a file is streamed into one buffer, or into one for each chunk", () =>
+  withDirectory(async (directory) => {
+    const whole = binary(150_000);
+    await Deno.writeFile(`${directory}/file`, whole);
+    const content = fileContent(denoFiles, `${directory}/file`, whole.length);
+    const own = await Array.fromAsync(content.stream());
+    assertEquals(concat(own), whole);
+    assertEquals(new Set(own.map(({ buffer }) => buffer)).size, 3);
+    const into = new Uint8Array(64 * 1024);
+    const pieces: Uint8Array[] = [];
+    for await (const chunk of content.stream(into)) {
+      assertEquals(chunk.buffer, into.buffer);
+      pieces.push(chunk.slice());
+    }
+    assertEquals(concat(pieces), whole);
   }));
 
 Deno.test("a killed process loses nothing it acknowledged", () =>
