@@ -14,25 +14,20 @@ import { rest } from "./deliver/backoff.ts";
 import { bounce } from "./deliver/bounce.ts";
 import type { SmtpClient } from "./deliver/client.ts";
 import type { DeliveryObserver } from "./deliver/events.ts";
-import { type Job, jobsOf, type Work } from "./deliver/job.ts";
+import { isAlone, type Job, jobsOf, waitedForHost, type Work } from "./deliver/job.ts";
 import { Hold, Lane } from "./deliver/lane.ts";
 import type { Pool } from "./deliver/pool.ts";
 import { reportAttempt, reportBounce } from "./deliver/report.ts";
 import { destinationOf, type Host, type Route } from "./deliver/route.ts";
 import {
-  expiry,
+  isNews,
+  parkedUntil,
   setAside,
   settlementOf,
   type SettleRules,
-  withoutHostFailures,
+  verdictsOf,
 } from "./deliver/settle.ts";
-import {
-  type Claim,
-  type DeliveryError,
-  isHostFailure,
-  type Queue,
-  type Settlement,
-} from "./queue/queue.ts";
+import type { Claim, DeliveryError, Queue } from "./queue/queue.ts";
 
 /** What delivery needs. */
 export interface DeliveryOptions {
@@ -56,6 +51,8 @@ export interface DeliveryOptions {
 const MOST_CLAIMED = 20_000;
 /** Messages asked of the queue in one call. */
 const CLAIM_BATCH = 500;
+/** When the queue is asked again after it could not say what is due, ms. */
+const CLAIM_AGAIN = 10_000;
 
 const logger = log("deliver");
 
@@ -129,22 +126,31 @@ export class Delivery {
 
   async #claimAll(): Promise<void> {
     const { queue, clock } = this.#options;
+    let next: number;
+    try {
+      await this.#claimWhileDue();
+      next = queue.nextDue();
+    } catch (error) {
+      logger.error("cannot claim messages from the queue", { error });
+      next = clock.now() + CLAIM_AGAIN;
+    }
+    this.#cancelTimer();
+    if (this.#stopping || this.#claimed >= MOST_CLAIMED || next === Infinity) return;
+    this.#cancelTimer = clock.after(next - clock.now(), () => this.#claimDue());
+  }
+
+  async #claimWhileDue(): Promise<void> {
     try {
       while (this.#claimAgain && !this.#stopping && this.#claimed < MOST_CLAIMED) {
         this.#claimAgain = false;
-        const claims = await queue.claim(Math.min(CLAIM_BATCH, MOST_CLAIMED - this.#claimed));
+        const limit = Math.min(CLAIM_BATCH, MOST_CLAIMED - this.#claimed);
+        const claims = await this.#options.queue.claim(limit);
         for (const claim of claims) this.#dispatch(claim);
         if (claims.length > 0) this.#claimAgain = true;
       }
-    } catch (error) {
-      logger.error("cannot claim messages from the queue", { error });
     } finally {
-      this.#claiming = false;
+      this.#claiming = false; // before anything is waited for, or who asks meanwhile is not heard
     }
-    this.#cancelTimer();
-    const due = queue.nextDue();
-    if (this.#stopping || this.#claimed >= MOST_CLAIMED || due === Infinity) return;
-    this.#cancelTimer = clock.after(due - clock.now(), () => this.#claimDue());
   }
 
   // Placing
@@ -230,8 +236,10 @@ export class Delivery {
     };
   }
 
+  /** Keeps a client in mind, to break it off; one that comes after that is of no use any more. */
   #using<C extends SmtpClient | undefined>(client: C): C {
     if (client) this.#clients.add(client);
+    if (this.#abort.signal.aborted) client?.close();
     return client;
   }
 
@@ -239,11 +247,11 @@ export class Delivery {
 
   /** Records what came of an attempt. */
   async #settle(job: Job, result: AttemptResult): Promise<void> {
-    const settlement = settlementOf(job, result, this.#rules());
-    // An attempt that we broke off ourselves says nothing about the host.
-    const broken = this.#abort.signal.aborted;
-    await job.work.claim.settle(broken ? withoutHostFailures(settlement) : settlement);
-    if (!broken) reportAttempt(job, result, settlement, this.#options.observer);
+    const counted = this.#abort.signal.aborted ? verdictsOf(result) : result;
+    if (counted.outcomes.size === 0) return;
+    const settlement = settlementOf(job, counted, this.#rules());
+    await job.work.claim.settle(settlement);
+    reportAttempt(job, counted, settlement, this.#options.observer);
   }
 
   /** Records that a job was not tried because its destination rests. */
@@ -296,13 +304,13 @@ export class Delivery {
   /** Gives the message back to the queue, where it waits unless it is finished. */
   #giveBack(work: Work): void {
     const { claim, parkAt } = work;
-    const { clock, settings } = this.#options;
-    if (work.retryLater) return claim.release(clock.now() + settings.retry.first);
+    const now = this.#options.clock.now();
+    const { retry } = this.#options.settings;
+    if (work.retryLater) return claim.release(now + retry.first);
     if (parkAt === undefined || this.#stopping) return claim.release();
     const lane = this.#laneOf(parkAt);
     lane.park(claim.message.id);
-    // Whatever becomes of the destination, it is looked at again when its time is over.
-    claim.release(expiry(claim.message, settings.retry));
+    claim.release(parkedUntil(claim.message, now, retry));
     this.#refill(lane);
   }
 
@@ -333,11 +341,9 @@ export class Delivery {
   /** The destination answers: what waits because it did not goes now. */
   #recovered(lane: Lane<Job>, job: Job): void {
     lane.succeeded();
-    const wasResting = lane.recover();
     this.#rests.get(lane)?.();
     this.#rests.delete(lane);
-    // After a restart the lane does not know that it was in trouble, but its messages do.
-    if (!wasResting && !waitedForHost(job)) return;
+    if (!lane.recover(waitedForHost(job))) return;
     const { queue, settings } = this.#options;
     queue.wake(({ hostFailure, domains }) =>
       hostFailure &&
@@ -383,25 +389,13 @@ export class Delivery {
       logger.error("cannot claim a parked message", { error });
     }
     this.#filling.delete(lane);
-    if (lane.isIdle && !this.#rests.has(lane)) this.#lanes.delete(lane.destination);
+    this.#forgetIdle(lane);
   }
-}
 
-/** Whether the job is all that its message had to be done now. */
-function isAlone(job: Job): boolean {
-  return job.work.jobs === 1;
-}
-
-/** Whether a settlement that sets a job aside says something that is not on record yet. */
-function isNews(job: Job, settlement: Settlement): boolean {
-  const { recipients } = job.work.claim.message;
-  return settlement.changes.some(({ index, status }) =>
-    status !== "waiting" || recipients[index]!.lastError === undefined
-  );
-}
-
-/** Whether the job was tried before and the host was what failed. */
-function waitedForHost(job: Job): boolean {
-  const { recipients } = job.work.claim.message;
-  return job.recipients.some((index) => isHostFailure(recipients[index]!.lastError));
+  #forgetIdle(lane: Lane<Job>): void {
+    const { destination } = lane;
+    if (!lane.isIdle || this.#rests.has(lane)) return;
+    // The destination may have another lane by now: this one may have been forgotten before.
+    if (this.#lanes.get(destination) === lane) this.#lanes.delete(destination);
+  }
 }

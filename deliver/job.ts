@@ -29,6 +29,17 @@ export interface Job {
   readonly recipients: readonly number[];
 }
 
+/** Whether the job is all that its message had to be done now. */
+export function isAlone(job: Job): boolean {
+  return job.work.jobs === 1;
+}
+
+/** Whether the job was tried before and the host was what failed. */
+export function waitedForHost(job: Job): boolean {
+  const { recipients } = job.work.claim.message;
+  return job.recipients.some((index) => isHostFailure(recipients[index]!.lastError));
+}
+
 /** The jobs for the recipients of a claimed message that are due by `now`, ms since 1970. */
 export function jobsOf(
   claim: Claim,

@@ -39,6 +39,8 @@ export class Lane<Job> {
   #parked = new Set<string>();
   #active = 0;
   #failures = 0;
+  /** Whether what waits for its answer was called since it last failed. */
+  #called = false;
   #state: LaneState = { kind: "open" };
 
   /** An open lane; `limit` is its concurrency. */
@@ -148,6 +150,7 @@ export class Lane<Job> {
    */
   fail(until: number, error: DeliveryError): Job[] {
     this.#failures++;
+    this.#called = false;
     this.#state = { kind: "resting", until, error };
     return this.drain();
   }
@@ -157,12 +160,18 @@ export class Lane<Job> {
     if (this.#state.kind === "resting") this.#state = { kind: "probing", error: this.#state.error };
   }
 
-  /** The destination answered. Gives whether it had been in trouble. */
-  recover(): boolean {
-    const wasInTrouble = this.#state.kind !== "open";
+  /**
+   * The destination answered. Gives whether the mail that waits because it did
+   * not is to be called, which is so once after each failure.
+   *
+   * @param waited whether the job that got through had waited for this itself: after a restart the lane does not know that the destination was in trouble, but its messages do
+   */
+  recover(waited = false): boolean {
+    const isNews = this.#state.kind !== "open" || (waited && !this.#called);
     this.#state = { kind: "open" };
     this.#failures = 0;
-    return wasInTrouble;
+    if (isNews) this.#called = true;
+    return isNews;
   }
 
   /** Gives up the waiting jobs. */

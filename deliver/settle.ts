@@ -57,9 +57,40 @@ export function setAside(
   return { changes };
 }
 
-/** The settlement less what a host failed at: for an attempt that was broken off, where the failure is our own doing. */
-export function withoutHostFailures(settlement: Settlement): Settlement {
-  return { changes: settlement.changes.filter(({ error }) => !isHostFailure(error)) };
+/** Whether a settlement that sets a job aside says something that is not on record yet. */
+export function isNews(job: Job, settlement: Settlement): boolean {
+  const { recipients } = job.work.claim.message;
+  return settlement.changes.some(({ index, status }) =>
+    status !== "waiting" || recipients[index]!.lastError === undefined
+  );
+}
+
+/**
+ * When a message that waits for room at its destination is looked at all the
+ * same, ms since 1970: when its time is over, and never later than it would be
+ * tried by itself.
+ */
+export function parkedUntil(message: QueuedMessage, now: number, schedule: RetrySchedule): number {
+  const end = expiry(message, schedule);
+  return end > now ? Math.min(end, now + schedule.longest) : now + schedule.first;
+}
+
+/** What an attempt that we broke off ourselves says all the same: the verdicts it got. That a host failed is our own doing. */
+export function verdictsOf(result: AttemptResult): AttemptResult {
+  const tries = result.tries.map((one) => ({ ...one, outcomes: verdictsAmong(one.outcomes) }));
+  return {
+    ...result,
+    tries: tries.filter(({ outcomes }) => outcomes.size > 0),
+    outcomes: verdictsAmong(result.outcomes),
+  };
+}
+
+function verdictsAmong(
+  outcomes: ReadonlyMap<number, RecipientOutcome>,
+): Map<number, RecipientOutcome> {
+  return new Map(
+    [...outcomes].filter(([, one]) => one.kind === "delivered" || !isHostFailure(one.error)),
+  );
 }
 
 function changeOf(

@@ -76,6 +76,16 @@ Deno.test("a destination that answers again is open, and says that it had been i
   assert(!lane.recover());
 });
 
+Deno.test("mail that waits for a destination is called once, by the first message that had waited itself", () => {
+  const lane = laneWith(0);
+  assert(!lane.recover());
+  assert(lane.recover(true));
+  assert(!lane.recover(true));
+  lane.fail(1000, REFUSED);
+  assert(lane.recover());
+  assert(!lane.recover(true));
+});
+
 Deno.test("each failed probe is counted until the destination answers", () => {
   const lane = laneWith(0);
   for (let i = 0; i < 3; i++) {

@@ -3,7 +3,7 @@ import { DEFAULT_DELIVERY } from "../../config/config.ts";
 import type { AttemptResult, Try } from "../../deliver/attempt.ts";
 import type { RecipientOutcome } from "../../deliver/client.ts";
 import { jobsOf } from "../../deliver/job.ts";
-import { setAside, settlementOf, withoutHostFailures } from "../../deliver/settle.ts";
+import { parkedUntil, setAside, settlementOf, verdictsOf } from "../../deliver/settle.ts";
 import { MemoryQueue } from "../../queue/memory_queue.ts";
 import type { Claim, DeliveryError } from "../../queue/queue.ts";
 import { TestClock } from "../helpers/test_clock.ts";
@@ -100,14 +100,26 @@ Deno.test("setting a job aside counts no attempt and writes no history", async (
 });
 
 Deno.test("an attempt that was broken off settles only what a host had judged", async () => {
-  const { settlement } = await settled([
+  const result = resultOf(
     DELIVERED,
     failed({ scope: "session" }),
     failed({ scope: "host" }),
     failed({ permanent: true }),
-  ]);
-  const kept = withoutHostFailures(settlement).changes;
-  assertEquals(kept.map(({ index }) => index), [0, 3]);
+  );
+  const before: Try = { ...result.tries[0]!, outcomes: new Map([[1, failed({ scope: "host" })]]) };
+  const verdicts = verdictsOf({ ...result, tries: [before, ...result.tries] });
+  assertEquals([...verdicts.outcomes.keys()], [0, 3]);
+  assertEquals(verdicts.tries.map(({ outcomes }) => [...outcomes.keys()]), [[0, 3]]);
+});
+
+Deno.test("a message that waits for room is looked at when its time is over, and before it would be forgotten", async () => {
+  const { claim: { message } } = await settled([DELIVERED]);
+  const { first, longest, lifetime } = settings.retry;
+  const from = (age: number) =>
+    parkedUntil(message, message.arrived + age, settings.retry) - message.arrived;
+  assertEquals(from(0), longest);
+  assertEquals(from(lifetime - MINUTE), lifetime);
+  assertEquals(from(lifetime), lifetime + first);
 });
 
 Deno.test("recipients are cut into jobs by destination and by transaction size", async () => {
