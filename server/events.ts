@@ -1,6 +1,6 @@
 /**
- * What happens to messages, told to whoever listens. A listener that throws is
- * logged and changes nothing.
+ * What happens to messages, told to whoever listens. A listener that throws or
+ * rejects is logged and changes nothing.
  *
  * @module
  */
@@ -53,11 +53,13 @@ export class Events {
 
   /** Tells every listener of the event. */
   emit<E extends keyof ServerEvents>(event: E, detail: ServerEvents[E]): void {
+    const failed = (error: unknown) => logger.error("an event listener failed", { event, error });
     for (const listener of this.#listeners.get(event) ?? []) {
       try {
-        (listener as (event: ServerEvents[E]) => void)(detail);
+        const result = (listener as (event: ServerEvents[E]) => unknown)(detail);
+        if (result instanceof Promise) result.catch(failed);
       } catch (error) {
-        logger.error("an event listener failed", { event, error });
+        failed(error);
       }
     }
   }

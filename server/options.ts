@@ -12,14 +12,28 @@ import {
   DEFAULT_DELIVERY,
   type DeliverySettings,
   type Limits,
+  type ListenAddress,
   type RetrySchedule,
 } from "../config/config.ts";
 import { nameOfMachine, parseDomain, parseMailbox } from "../config/domain_name.ts";
 import { parseListen, parseNameServer } from "../config/listen.ts";
 import { parseNetwork } from "../config/network.ts";
-import { parseSmarthost, withoutUserinfo } from "../config/smarthost.ts";
+import { parseSmarthost } from "../config/smarthost.ts";
 import type { Hooks } from "../policy/hooks.ts";
 import type { Listeners } from "./events.ts";
+import {
+  checkFunctions,
+  checkKeys,
+  keyPair,
+  numbers,
+  parseCertificate,
+  parseDirectory,
+  port,
+  text,
+  texts,
+  toggle,
+  wait,
+} from "./option_values.ts";
 
 /** What `start()` takes. Everything has a default. */
 export interface StartOptions {
@@ -69,66 +83,82 @@ export type DeliveryTuning = Omit<
   "port" | "allowPrivate" | "smarthost" | "dns" | "caCerts" | "retry"
 >;
 
+/** Every option there is; a misspelt one must not pass for a setting. */
+const OPTIONS: Readonly<Record<keyof StartOptions, true>> = {
+  listen: true,
+  hostname: true,
+  spool: true,
+  localDomains: true,
+  localRecipients: true,
+  trust: true,
+  smarthost: true,
+  hold: true,
+  certificate: true,
+  dns: true,
+  deliveryPort: true,
+  allowPrivate: true,
+  caCerts: true,
+  stopGrace: true,
+  limits: true,
+  delivery: true,
+  retry: true,
+  hooks: true,
+  on: true,
+};
+
+const HOOKS: Readonly<Record<keyof Hooks, true>> = {
+  connect: true,
+  mail: true,
+  rcpt: true,
+  message: true,
+};
+
+const EVENTS: Readonly<Record<keyof Listeners, true>> = {
+  accepted: true,
+  delivered: true,
+  deferred: true,
+  bounced: true,
+};
+
 /**
  * The configuration for these options.
  *
  * @throws {TypeError} naming the first option that is wrong.
  */
 export function configOf(options: StartOptions): Config {
-  const { listen = [] } = options;
-  const addresses = typeof listen === "string" ? [listen] : listen;
+  checkKeys("", options, OPTIONS);
+  checkFunctions("hooks", options.hooks, HOOKS);
+  checkFunctions("on", options.on, EVENTS);
   return {
-    listen: addresses.length > 0
-      ? readAll("listen", addresses, parseListen)
-      : DEFAULT_CONFIG.listen,
-    hostname: read("hostname", options.hostname, parseDomain) ?? nameOfMachine(Deno.hostname()),
-    spool: options.spool ?? DEFAULT_CONFIG.spool,
-    localDomains: readAll("localDomains", options.localDomains ?? [], parseDomain),
-    localRecipients: readAll("localRecipients", options.localRecipients ?? [], parseMailbox),
-    trust: options.trust ? readAll("trust", options.trust, parseNetwork) : DEFAULT_CONFIG.trust,
-    hold: options.hold ?? DEFAULT_CONFIG.hold,
-    certificate: options.certificate,
-    stopGrace: options.stopGrace ?? DEFAULT_CONFIG.stopGrace,
-    limits: { ...DEFAULT_CONFIG.limits, ...given("limits", options.limits) },
+    listen: listenAddresses(options.listen),
+    hostname: text("hostname", options.hostname, parseDomain) ?? nameOfMachine(Deno.hostname()),
+    spool: text("spool", options.spool, parseDirectory) ?? DEFAULT_CONFIG.spool,
+    localDomains: texts("localDomains", options.localDomains, parseDomain) ?? [],
+    localRecipients: texts("localRecipients", options.localRecipients, parseMailbox) ?? [],
+    trust: texts("trust", options.trust, parseNetwork) ?? DEFAULT_CONFIG.trust,
+    hold: toggle("hold", options.hold) ?? DEFAULT_CONFIG.hold,
+    certificate: keyPair("certificate", options.certificate),
+    stopGrace: wait("stopGrace", options.stopGrace) ?? DEFAULT_CONFIG.stopGrace,
+    limits: numbers("limits", options.limits, DEFAULT_CONFIG.limits),
     delivery: deliverySettings(options),
   };
 }
 
+function listenAddresses(given: StartOptions["listen"]): readonly ListenAddress[] {
+  const several = typeof given === "string" ? [given] : given;
+  const addresses = texts("listen", several, parseListen) ?? DEFAULT_CONFIG.listen;
+  return addresses.length > 0 ? addresses : DEFAULT_CONFIG.listen;
+}
+
 function deliverySettings(options: StartOptions): DeliverySettings {
+  const { port: mxPort, allowPrivate, caCerts, retry, ...tuning } = DEFAULT_DELIVERY;
   return {
-    ...DEFAULT_DELIVERY,
-    ...given("delivery", options.delivery),
-    port: options.deliveryPort ?? DEFAULT_DELIVERY.port,
-    allowPrivate: options.allowPrivate ?? DEFAULT_DELIVERY.allowPrivate,
-    smarthost: read("smarthost", options.smarthost, parseSmarthost),
-    dns: read("dns", options.dns, parseNameServer),
-    caCerts: options.caCerts ?? DEFAULT_DELIVERY.caCerts,
-    retry: { ...DEFAULT_DELIVERY.retry, ...given("retry", options.retry) },
+    ...numbers("delivery", options.delivery, tuning),
+    port: port("deliveryPort", options.deliveryPort) ?? mxPort,
+    allowPrivate: toggle("allowPrivate", options.allowPrivate) ?? allowPrivate,
+    smarthost: text("smarthost", options.smarthost, parseSmarthost),
+    dns: text("dns", options.dns, parseNameServer),
+    caCerts: texts("caCerts", options.caCerts, parseCertificate) ?? caCerts,
+    retry: numbers("retry", options.retry, retry),
   };
-}
-
-/** The numbers of a table that are given; each must be one. */
-function given<T extends object>(key: string, table: T = {} as T): Partial<T> {
-  const entries = Object.entries(table).filter(([, value]) => value !== undefined);
-  for (const [name, value] of entries) {
-    if (typeof value === "number" && value >= 0) continue;
-    throw new TypeError(`${key}.${name}: expected a number that is not negative, not ${value}`);
-  }
-  return Object.fromEntries(entries) as Partial<T>;
-}
-
-function readAll<T>(key: string, texts: readonly string[], parse: (text: string) => T): T[] {
-  return texts.map((text) => read(key, text, parse)!);
-}
-
-function read<T>(key: string, text: string | undefined, parse: (text: string) => T): T | undefined {
-  if (text === undefined) return undefined;
-  try {
-    return parse(text);
-  } catch (error) {
-    if (!(error instanceof Error)) throw error;
-    // A smarthost's password stays out of errors.
-    const shown = key === "smarthost" ? withoutUserinfo(text) : text;
-    throw new TypeError(`${key} ${JSON.stringify(shown)}: ${error.message}`, { cause: error });
-  }
 }

@@ -152,6 +152,14 @@ class IncomingSink implements MessageSink {
     return this.#draft.write(chunk);
   }
 
+  /** Content without a blank line is header to its end. */
+  #endHeader(): void {
+    if (this.#refusal || this.#header.facts.complete) return;
+    this.#header.end();
+    this.#refusal = this.#headerRefusal();
+    if (this.#refusal) void this.#draft.abort();
+  }
+
   #headerRefusal(): SmtpReply | undefined {
     const { hops, headerSize } = this.#options.config.limits;
     if (this.#header.facts.received > hops) return LOOPS;
@@ -159,6 +167,7 @@ class IncomingSink implements MessageSink {
   }
 
   async finish(): Promise<SmtpReply> {
+    this.#endHeader();
     if (this.#refusal) return this.#refuse(this.#refusal);
     const hook = this.#options.hooks.message;
     const answer = hook === undefined ? undefined : await this.#ask(hook);
@@ -215,8 +224,15 @@ class IncomingSink implements MessageSink {
   }
 }
 
+/**
+ * The refusal in a verdict, if it is one.
+ *
+ * @throws {TypeError} for what is no verdict: taking it for "go on" would let in what a hook meant to keep out.
+ */
 function refusalOf(verdict: Verdict | Take): SmtpReply | undefined {
-  return verdict?.kind === "refuse" ? verdict.reply : undefined;
+  if (verdict === undefined || verdict?.kind === "accept") return undefined;
+  if (verdict?.kind === "refuse" && verdict.reply.code >= 400) return verdict.reply;
+  throw new TypeError(`a hook gave what is no verdict: ${JSON.stringify(verdict)}`);
 }
 
 /** The reply to a message that the queue could not take. */

@@ -42,6 +42,9 @@ export interface SendOptions {
   readonly messageSize: number;
 }
 
+/** Octets. */
+const BLOCK_SIZE = 64 * 1024;
+
 const OURSELVES: ClientInfo = { address: "", port: 0, helo: "", protocol: "" };
 
 /**
@@ -106,9 +109,20 @@ async function writeContent(
 }
 
 async function* chunksOf(content: OutgoingMessage["content"]): AsyncGenerator<Uint8Array> {
-  if (typeof content === "string") yield encode(content);
-  else if (content instanceof Uint8Array) yield content;
-  else yield* content;
+  if (typeof content === "string") return yield* blocksOf(encode(content));
+  if (content instanceof Uint8Array) return yield* blocksOf(content);
+  if (!(content instanceof ReadableStream)) {
+    throw new TypeError("content: expected text, octets or a stream of octets");
+  }
+  for await (const chunk of content) yield* blocksOf(chunk);
+}
+
+/** Octets in blocks that are converted and stored one by one, however many come at once. */
+function* blocksOf(octets: Uint8Array): Generator<Uint8Array> {
+  if (!(octets instanceof Uint8Array)) throw new TypeError("content: expected chunks of octets");
+  for (let at = 0; at < octets.length; at += BLOCK_SIZE) {
+    yield octets.subarray(at, at + BLOCK_SIZE);
+  }
 }
 
 /** Makes every line end CRLF, across chunks. */

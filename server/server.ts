@@ -98,6 +98,8 @@ class Server implements RunningServer {
   readonly #resolver: DnsResolver;
   readonly #delivery: Delivery;
   #cancelCheck: () => void = () => {};
+  /** The look at the certificate that is under way. */
+  #renewal: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
 
   constructor(
@@ -154,9 +156,22 @@ class Server implements RunningServer {
   async #stop(): Promise<void> {
     const { stopGrace } = this.#config;
     this.#cancelCheck();
+    // Whatever is being looked up when the grace is over would hold its delivery up.
+    const cancel = this.#clock.after(stopGrace, () => this.#resolver.close());
     await Promise.all([this.#transport.stop(stopGrace), this.#delivery.stop(stopGrace)]);
+    cancel();
     this.#resolver.close();
-    await this.#queue.close();
+    await this.#renewal;
+    await this.#closeQueue();
+  }
+
+  /** What could not be filed is still in the journal, and found there at the next start. */
+  async #closeQueue(): Promise<void> {
+    try {
+      await this.#queue.close();
+    } catch (error) {
+      logger.error("the queue could not be closed in good order", { error });
+    }
   }
 
   #listen(hooks: Hooks): Transport {
@@ -207,13 +222,17 @@ class Server implements RunningServer {
 
   /** Looks at the kept certificate once a day, which renews it before it ends. */
   #checkCertificate(): void {
-    this.#cancelCheck = this.#clock.after(CERTIFICATE_CHECK, async () => {
-      try {
-        this.#tls.replace(await certificateOf(this.#config, this.#clock));
-      } catch (error) {
-        logger.error("cannot renew the certificate", { error });
-      }
-      if (this.#stopped === undefined) this.#checkCertificate();
+    this.#cancelCheck = this.#clock.after(CERTIFICATE_CHECK, () => {
+      this.#renewal = this.#renewCertificate();
     });
+  }
+
+  async #renewCertificate(): Promise<void> {
+    try {
+      this.#tls.replace(await certificateOf(this.#config, this.#clock));
+    } catch (error) {
+      logger.error("cannot renew the certificate", { error });
+    }
+    if (this.#stopped === undefined) this.#checkCertificate();
   }
 }
