@@ -8,7 +8,7 @@ import { isIP } from "node:net";
 import { connect } from "node:tls";
 import type { Upgrade } from "./connection.ts";
 import type { ByteStream } from "./stream.ts";
-import { duplexOver, handshake, tlsInfo, TlsSocketStream } from "./tls_stream.ts";
+import { DuplexOver, handshake, tlsInfo, TlsSocketStream } from "./tls_stream.ts";
 
 /** What the runtime can verify: labels of letters, digits, inner hyphens and underscores. */
 const SERVER_NAME =
@@ -42,7 +42,7 @@ export function verifiedTls(name: string, caCerts: readonly string[]): Upgrade {
 /** TLS with whatever certificate the peer shows for `name`. */
 export function unverifiedTls(name: string): Upgrade {
   return (stream) => {
-    const duplex = duplexOver(stream);
+    const duplex = new DuplexOver(stream);
     const socket = connect({
       socket: duplex,
       rejectUnauthorized: false,
@@ -50,7 +50,7 @@ export function unverifiedTls(name: string): Upgrade {
       servername: isIP(name) ? "" : name,
     });
     return {
-      stream: new TlsSocketStream(socket),
+      stream: new TlsSocketStream(socket, duplex),
       handshake: handshake(socket, duplex, "secureConnect").then(() => tlsInfo(socket, false)),
     };
   };

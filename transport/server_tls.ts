@@ -9,7 +9,7 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { createSecureContext, type SecureContext, TLSSocket } from "node:tls";
 import type { Certificate } from "../config/config.ts";
 import type { Upgrade } from "./connection.ts";
-import { duplexOver, handshake, tlsInfo, TlsSocketStream } from "./tls_stream.ts";
+import { DuplexOver, handshake, tlsInfo, TlsSocketStream } from "./tls_stream.ts";
 
 /** What a server shows its clients. */
 export class ServerTls {
@@ -27,13 +27,13 @@ export class ServerTls {
 
   /** Waits for the client's handshake on a stream. */
   accept: Upgrade = (stream) => {
-    const duplex = duplexOver(stream);
+    const duplex = new DuplexOver(stream);
     const socket = new TLSSocket(duplex, {
       isServer: true,
       secureContext: this.#context,
     });
     return {
-      stream: new TlsSocketStream(socket),
+      stream: new TlsSocketStream(socket, duplex),
       handshake: handshake(socket, duplex, "secure").then(() => tlsInfo(socket, false)),
     };
   };

@@ -14,24 +14,57 @@ import { type ByteStream, closeQuietly, writeAll } from "./stream.ts";
 /** Octets asked of the connection at once: a little more than one TLS record. */
 const READ_SIZE = 17 * 1024;
 
+/**
+ * Decrypted octets that may wait to be read before no more are taken from the
+ * connection. `node:tls` itself takes all that comes, and a peer that sends faster
+ * than its mail is used would fill the memory.
+ */
+const MOST_WAITING = 64 * 1024;
+
 /** A stream of octets as a node Duplex. Destroying it closes the stream. */
-export function duplexOver(stream: ByteStream): Duplex {
-  return new Duplex({
-    read() {
-      const buffer = Buffer.allocUnsafe(READ_SIZE);
-      stream.read(buffer).then(
-        (n) => this.push(n === null ? null : buffer.subarray(0, n)),
-        (error) => this.destroy(error),
-      );
-    },
-    write(chunk: Uint8Array, _encoding, done) {
-      writeAll(stream, chunk).then(() => done(), done);
-    },
-    destroy(error, done) {
-      closeQuietly(stream);
-      done(error);
-    },
-  });
+export class DuplexOver extends Duplex {
+  readonly #stream: ByteStream;
+  #isFull: () => boolean = () => false;
+  #holdsBack = false;
+
+  /** Takes over the stream. */
+  constructor(stream: ByteStream) {
+    super();
+    this.#stream = stream;
+  }
+
+  /** Sets what says that nothing more is to be read until {@linkcode goOn}. */
+  holdBackWhile(isFull: () => boolean): void {
+    this.#isFull = isFull;
+  }
+
+  /** Reads on, where it was held back. */
+  goOn(): void {
+    if (this.#holdsBack) this._read();
+  }
+
+  override _read(): void {
+    this.#holdsBack = this.#isFull();
+    if (this.#holdsBack) return;
+    const buffer = Buffer.allocUnsafe(READ_SIZE);
+    this.#stream.read(buffer).then(
+      (n) => this.push(n === null ? null : buffer.subarray(0, n)),
+      (error) => this.destroy(error),
+    );
+  }
+
+  override _write(
+    chunk: Uint8Array,
+    _encoding: string,
+    done: (error?: Error | null) => void,
+  ): void {
+    writeAll(this.#stream, chunk).then(() => done(), done);
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    closeQuietly(this.#stream);
+    done(error);
+  }
 }
 
 /** What is known of a TLS socket's session. */
@@ -68,14 +101,17 @@ export function handshake(
 /** A TLS socket after its handshake as a stream of octets. */
 export class TlsSocketStream implements ByteStream {
   #socket: TLSSocket;
+  #under: DuplexOver;
   #rest: Uint8Array | undefined;
   #ended = false;
   #failure: Error | undefined;
   #wake: (() => void) | undefined;
 
-  /** Takes over the socket. */
-  constructor(socket: TLSSocket) {
+  /** Takes over the socket, and the duplex under it. */
+  constructor(socket: TLSSocket, under: DuplexOver) {
     this.#socket = socket;
+    this.#under = under;
+    under.holdBackWhile(() => socket.readableLength >= MOST_WAITING);
     const wake = () => this.#wake?.();
     socket.on("readable", wake);
     socket.on("end", () => {
@@ -96,6 +132,7 @@ export class TlsSocketStream implements ByteStream {
   async read(buffer: Uint8Array): Promise<number | null> {
     while (true) {
       const chunk: Uint8Array | null = this.#rest ?? this.#socket.read();
+      this.#under.goOn();
       if (chunk !== null) return this.#hand(chunk, buffer);
       if (this.#ended) return null;
       if (this.#failure) throw this.#failure;
