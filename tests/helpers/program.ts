@@ -50,6 +50,8 @@ export interface Serving {
   readonly log: ProgramLog;
   /** The port of its first listener. */
   readonly port: number;
+  /** Its process. */
+  readonly pid: number;
   /** Sends it a signal. */
   signal(signal: Deno.Signal): void;
   /** Waits until it has ended; gives its exit status. */
@@ -71,6 +73,7 @@ export async function withServer(
     await check({
       log,
       port: Number(String(address).split(":").at(-1)),
+      pid: child.pid,
       signal: (signal) => child.kill(signal),
       ended: async () => (await status).code,
     });
