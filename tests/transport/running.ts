@@ -43,8 +43,9 @@ export interface Running {
 }
 
 /** What a test changes. */
-export interface Changes extends Partial<Omit<TransportOptions, "limits">> {
+export interface Changes extends Partial<Omit<TransportOptions, "limits" | "clock">> {
   readonly limits?: Partial<Limits>;
+  readonly clock?: TestClock;
 }
 
 /** Runs a transport with a plain listener and one with implicit TLS, in this order, for one test. */
@@ -52,7 +53,7 @@ export async function withTransport(
   changes: Changes,
   check: (running: Running) => Promise<void>,
 ): Promise<void> {
-  const clock = new TestClock();
+  const { clock = new TestClock() } = changes;
   const handler = new CountingHandler();
   const transport = new Transport(optionsOf(changes, handler, clock));
   transport.start();
@@ -84,10 +85,10 @@ function optionsOf(
     session: { hostname: HOSTNAME, startTls: true, limits },
     limits,
     tls: new ServerTls(CERTIFICATE),
-    clock,
     unbounded: () => false,
     welcome: () => handler,
     ...changes,
+    clock,
   };
 }
 

@@ -1,0 +1,401 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { accept, refuse, take } from "../../policy/hooks.ts";
+import { MemoryQueue } from "../../queue/memory_queue.ts";
+import { type Draft, type Queue, QueueError, type QueueErrorKind } from "../../queue/queue.ts";
+import type { AcceptedEvent } from "../../server/events.ts";
+import { withTempDir } from "../helpers/temp_dir.ts";
+import { textOf } from "../queue/fixtures.ts";
+import type { Peer } from "../transport/peer.ts";
+import { CERTIFICATE, HOSTNAME } from "../transport/running.ts";
+import {
+  inMemory,
+  onDisk,
+  onSpool,
+  type QueueKind,
+  QUEUES,
+  received,
+  withReceiver,
+} from "./receiving.ts";
+
+const CONTENT = "Subject: hello\r\n\r\nWorld";
+const LOCAL_ERROR = "451 4.3.0 Local error, try again later";
+
+/** A queue whose drafts end as the test says. */
+function failing(change: (draft: Draft) => Partial<Draft>, begin = () => {}): QueueKind {
+  return async (clock, check) => {
+    const queue: Queue = new MemoryQueue(clock);
+    const draft = queue.draft.bind(queue);
+    queue.draft = () => {
+      begin();
+      const real = draft();
+      return {
+        id: real.id,
+        content: real.content,
+        write: (chunk) => real.write(chunk),
+        commit: (envelope) => real.commit(envelope),
+        abort: () => real.abort(),
+        ...change(real),
+      };
+    };
+    await check(queue);
+    await queue.close();
+  };
+}
+
+/** The session goes on: a message with nothing to object to is taken. */
+async function assertUsable(peer: Peer): Promise<void> {
+  await peer.ask("RSET");
+  assertMatch(await peer.send(CONTENT), /^250 2\.0\.0 Queued as [0-9A-Z]{26}$/);
+}
+
+for (const [name, kind] of QUEUES) {
+  Deno.test(`${name}: a message is queued under its Received field, and the reply names its id`, () =>
+    withReceiver(kind, {}, async ({ connect, queue }) => {
+      const peer = await connect();
+      await peer.hello();
+      const answer = await peer.send(CONTENT);
+      const { message, text } = await received(queue);
+      assertEquals(answer, `250 2.0.0 Queued as ${message.id}`);
+      assertEquals(message.envelope.recipients, ["b@example.net"]);
+      assertEquals(
+        text,
+        `Received: from client.example ([127.0.0.1])\r\n\tby ${HOSTNAME} (deno-smtp-server) with ESMTP\r\n` +
+          `\tid ${message.id}\r\n\tfor <b@example.net>;\r\n\tThu, 01 Jan 2026 00:00:00 +0000\r\n` +
+          `${CONTENT}\r\n`,
+      );
+    }));
+
+  Deno.test(`${name}: a refused, a reset and an interrupted message leave nothing`, () =>
+    withReceiver(kind, { limits: { hops: 1 } }, async ({ connect, queue }) => {
+      const peer = await connect();
+      await peer.hello();
+      assertMatch(await peer.send("Received: a\r\nReceived: b\r\n\r\n"), /^554 5\.4\.6 /);
+      await peer.ask("MAIL FROM:<a@example.org>");
+      await peer.ask("RCPT TO:<b@example.net>");
+      await peer.say("BDAT 20\r\nSubject: half\r\n\r\nHal");
+      assertMatch(await peer.reply(), /^250 /);
+      assertMatch(await peer.ask("RSET"), /^250 /);
+      await peer.ask("MAIL FROM:<a@example.org>");
+      await peer.ask("RCPT TO:<b@example.net>");
+      await peer.ask("DATA");
+      await peer.say("Subject: half");
+      peer.close();
+      const next = await connect();
+      await next.hello();
+      await next.send(CONTENT);
+      assertEquals(queue.counts().messages, 1);
+    }));
+}
+
+/** Every path below a directory, relative to it. */
+function pathsBelow(directory: string, prefix = ""): string[] {
+  return Array.from(Deno.readDirSync(directory)).flatMap(({ name, isDirectory }) =>
+    isDirectory ? pathsBelow(`${directory}/${name}`, `${prefix}${name}/`) : [prefix + name]
+  );
+}
+
+Deno.test("what a peer calls itself, its sender and its recipients names nothing on disk", () =>
+  withTempDir(async (directory) => {
+    const local = `${"a".repeat(64)}@${"b".repeat(63)}.example`;
+    const names = ['"../../etc/x"@us.example', "a/b@us.example", '"a\\\\b"@us.example', local];
+    const inside: QueueKind = (clock, check) => onSpool(`${directory}/spool`, clock, check);
+    await withReceiver(inside, {}, async ({ connect, queue }) => {
+      const peer = await connect();
+      await peer.reply();
+      await peer.ask(`EHLO ${"x".repeat(63)}.example`);
+      // Past what is kept in memory, so that the content has a file of its own.
+      const content = `Subject: ../../etc/x\r\n\r\n${"large\r\n".repeat(20_000)}`;
+      for (const name of names) assertMatch(await peer.send(content, name, name), /^250 /);
+      assertEquals(queue.counts().messages, names.length);
+    });
+    const paths = pathsBelow(directory);
+    assertEquals(paths.filter((path) => path.endsWith(".json")).length, names.length);
+    for (const path of paths) {
+      assertMatch(path, /^spool\/(\.lock|journal\/\d+\.jsonl|[0-9A-Z]{26}\.(json|eml))$/);
+    }
+  }));
+
+const PROTOCOLS: [string, string, (peer: Peer) => Promise<unknown>][] = [
+  ["SMTP", "<a@example.org>", (peer) => peer.ask("HELO c.example")],
+  ["ESMTP", "<a@example.org>", (peer) => peer.ask("EHLO c.example")],
+  ["UTF8SMTP", "<ä@example.org> SMTPUTF8", (peer) => peer.ask("EHLO c.example")],
+  ["ESMTPS", "<a@example.org>", secure],
+  ["UTF8SMTPS", "<a@example.org> SMTPUTF8", secure],
+];
+
+async function secure(peer: Peer): Promise<void> {
+  await peer.ask("EHLO c.example");
+  await peer.ask("STARTTLS");
+  await peer.startTls(HOSTNAME, CERTIFICATE.cert);
+  await peer.ask("EHLO c.example");
+}
+
+for (const [protocol, from, greet] of PROTOCOLS) {
+  Deno.test(`the Received field says ${protocol}, and the TLS session where there is one`, () =>
+    withReceiver(inMemory, {}, async ({ connect, queue }) => {
+      const peer = await connect();
+      await peer.reply();
+      await greet(peer);
+      await peer.ask(`MAIL FROM:${from}`);
+      await peer.ask("RCPT TO:<b@example.net>");
+      await peer.ask("DATA");
+      assertMatch(await peer.ask(`${CONTENT}\r\n.`), /^250 /);
+      const { text } = await received(queue);
+      const field = text.slice(0, text.indexOf(CONTENT));
+      assertMatch(field, new RegExp(` with ${protocol}\r\n`));
+      const tls = /\r\n\t\(TLSv1\.3 TLS_[A-Z0-9_]+\)\r\n/.test(field);
+      assertEquals(tls, protocol.endsWith("S"));
+    }));
+}
+
+Deno.test("a message with more than fifty Received fields is refused, with fifty it is taken", () =>
+  withReceiver(inMemory, {}, async ({ connect, queue }) => {
+    const peer = await connect();
+    await peer.hello();
+    const trace = (count: number) => "Received: by somewhere; today\r\n".repeat(count);
+    assertMatch(await peer.send(`${trace(50)}${CONTENT}`), /^250 /);
+    const loops = "554 5.4.6 Too many Received headers, the message loops";
+    assertEquals(await peer.send(`${trace(51)}${CONTENT}`), loops);
+    assertEquals(queue.counts().messages, 1);
+    await assertUsable(peer);
+  }));
+
+Deno.test("a Received field too many counts though the content ends in the middle of it", () =>
+  withReceiver(inMemory, {}, async ({ connect, queue }) => {
+    const peer = await connect();
+    await peer.hello();
+    await peer.ask("MAIL FROM:<a@example.org>");
+    await peer.ask("RCPT TO:<b@example.net>");
+    const content = "Received: by somewhere\r\n".repeat(50) + "Received: by here";
+    await peer.say(`BDAT ${content.length} LAST\r\n${content}`);
+    assertMatch(await peer.reply(), /^554 5\.4\.6 /);
+    assertEquals(queue.counts().messages, 0);
+  }));
+
+Deno.test("a header section over its size is refused, a body of any size is none", () =>
+  withReceiver(inMemory, {}, async ({ connect, queue }) => {
+    const peer = await connect();
+    await peer.hello();
+    const lines = "X-Filler: some words\r\n".repeat(12_000);
+    assert(lines.length > 256 * 1024);
+    assertEquals(await peer.send(`${lines}\r\nBody`), "552 5.3.4 Header section too long");
+    assertEquals(
+      await peer.send(`X-Long: ${"x".repeat(900)}\r\n `.repeat(400) + "\r\n\r\nBody"),
+      "552 5.3.4 Header section too long",
+    );
+    assertMatch(await peer.send(`Subject: x\r\n\r\n${lines}`), /^250 /);
+    assertEquals(queue.counts().messages, 1);
+  }));
+
+Deno.test("bare postmaster gets the first local domain, or the server's name where there is none", async () => {
+  for (const localDomains of [[], ["us.example", "them.example"]]) {
+    await withReceiver(inMemory, { localDomains }, async ({ connect, queue }) => {
+      const peer = await connect();
+      await peer.hello();
+      await peer.send(CONTENT, "a@example.org", "PostMaster");
+      const { message, text } = await received(queue);
+      const address = `PostMaster@${localDomains[0] ?? HOSTNAME}`;
+      assertEquals(message.envelope.recipients, [address]);
+      assertStringIncludes(text, `for <${address}>;`);
+    });
+  }
+});
+
+Deno.test("a client that is not trusted may send to local domains and nowhere else", () =>
+  withReceiver(inMemory, { trust: [], localDomains: ["us.example"] }, async ({ connect }) => {
+    const peer = await connect();
+    await peer.hello();
+    await peer.ask("MAIL FROM:<a@example.org>");
+    assertEquals(await peer.ask("RCPT TO:<b@them.example>"), "550 5.7.1 Relaying denied");
+    assertEquals(await peer.ask("RCPT TO:<b@us.example>"), "250 2.1.5 Recipient OK");
+  }));
+
+const STORAGE: [QueueErrorKind, string][] = [
+  ["no-space", "452 4.3.1 Insufficient system storage, try again later"],
+  ["storage", LOCAL_ERROR],
+];
+for (const [kind, expected] of STORAGE) {
+  const error = new QueueError(kind, "the disk failed");
+  Deno.test(`a queue that cannot begin a message (${kind}) is answered before its content`, () => {
+    let broken = true;
+    const queue = failing(() => ({}), () => {
+      if (broken) throw error;
+    });
+    return withReceiver(queue, {}, async ({ connect }) => {
+      const peer = await connect();
+      await peer.hello();
+      await peer.ask("MAIL FROM:<a@example.org>");
+      await peer.ask("RCPT TO:<b@example.net>");
+      assertEquals(await peer.ask("DATA"), expected);
+      broken = false;
+      await assertUsable(peer);
+    });
+  });
+
+  Deno.test(`a queue that cannot make a message durable (${kind}) is answered after its end`, () => {
+    let broken = true;
+    const accepted: AcceptedEvent[] = [];
+    const queue = failing((draft) => ({
+      commit: (envelope) => broken ? Promise.reject(error) : draft.commit(envelope),
+    }));
+    const on = { accepted: (event: AcceptedEvent) => void accepted.push(event) };
+    return withReceiver(queue, { on }, async ({ connect, queue }) => {
+      const peer = await connect();
+      await peer.hello();
+      assertEquals(await peer.send(CONTENT), expected);
+      assertEquals([queue.counts().messages, accepted.length], [0, 0]);
+      broken = false;
+      await assertUsable(peer);
+      assertEquals([queue.counts().messages, accepted.length], [1, 1]);
+    });
+  });
+}
+
+Deno.test("250 is said only once the queue has made the message durable", () => {
+  const durable = Promise.withResolvers<void>();
+  const queue = failing((draft) => ({
+    commit: (envelope) => durable.promise.then(() => draft.commit(envelope)),
+  }));
+  return withReceiver(queue, {}, async ({ connect, queue }) => {
+    const peer = await connect();
+    await peer.hello();
+    let answered = false;
+    const answer = peer.send(CONTENT).finally(() => answered = true);
+    const other = await connect();
+    await other.hello();
+    for (let i = 0; i < 20; i++) await other.ask("NOOP");
+    assertEquals([answered, queue.counts().messages], [false, 0]);
+    durable.resolve();
+    assertMatch(await answer, /^250 /);
+  });
+});
+
+Deno.test("what was accepted is told with its id, envelope and size, and a listener that fails harms nothing", () => {
+  const accepted: AcceptedEvent[] = [];
+  const on = {
+    accepted: async (event: AcceptedEvent) => {
+      accepted.push(event);
+      await Promise.reject(new Error("the listener failed"));
+    },
+  };
+  return withReceiver(inMemory, { on }, async ({ connect, queue }) => {
+    const peer = await connect();
+    await peer.hello();
+    await peer.send(CONTENT);
+    const { message } = await received(queue);
+    const { id, envelope, size } = message;
+    assertEquals(accepted, [{ id, envelope, size }]);
+    await assertUsable(peer);
+  });
+});
+
+Deno.test("a connect hook is told the client, and may turn it away", () => {
+  const seen: string[] = [];
+  const hooks = {
+    connect: ({ address, helo }: { address: string; helo: string }) => {
+      seen.push(`${address} ${helo}`);
+      return seen.length === 1 ? refuse(554, "5.7.1", "Not you") : undefined;
+    },
+  };
+  return withReceiver(inMemory, { hooks }, async ({ connect }) => {
+    assertEquals(await (await connect()).toEnd(), "554 5.7.1 Not you\n");
+    assertMatch(await (await connect()).reply(), /^220 /);
+    assertEquals(seen, ["127.0.0.1 ", "127.0.0.1 "]);
+  });
+});
+
+Deno.test("a MAIL hook and an RCPT hook refuse with their replies, and the session goes on", () => {
+  const hooks = {
+    mail: (from: string) =>
+      from === "spam@example.org" ? refuse(550, "5.7.1", "No spam") : accept(),
+    rcpt: (to: string) =>
+      Promise.resolve(to === "gone@example.net" ? refuse(550, "5.1.1", "Gone") : undefined),
+  };
+  return withReceiver(inMemory, { hooks }, async ({ connect }) => {
+    const peer = await connect();
+    await peer.hello();
+    assertEquals(await peer.ask("MAIL FROM:<spam@example.org>"), "550 5.7.1 No spam");
+    await peer.ask("MAIL FROM:<a@example.org>");
+    assertEquals(await peer.ask("RCPT TO:<gone@example.net>"), "550 5.1.1 Gone");
+    await assertUsable(peer);
+  });
+});
+
+Deno.test("an RCPT hook that accepts overrides the relay rules; one without an opinion does not", () => {
+  const rcpt = (to: string) => to === "guest@them.example" ? accept() : undefined;
+  return withReceiver(inMemory, { hooks: { rcpt }, trust: [] }, async ({ connect }) => {
+    const peer = await connect();
+    await peer.hello();
+    await peer.ask("MAIL FROM:<a@example.org>");
+    assertEquals(await peer.ask("RCPT TO:<guest@them.example>"), "250 2.1.5 Recipient OK");
+    assertEquals(await peer.ask("RCPT TO:<b@them.example>"), "550 5.7.1 Relaying denied");
+  });
+});
+
+Deno.test("a message hook reads the content and takes the message over, refuses it, or lets it be", () => {
+  const taken: string[] = [];
+  const hooks = {
+    message: async ({ content }: { content: Parameters<typeof textOf>[0] }) => {
+      const text = await textOf(content);
+      if (text.includes("Subject: spam")) return refuse(554, "5.7.1", "Spam");
+      if (!text.includes("Subject: mine")) return;
+      taken.push(text);
+      return take("Thanks");
+    },
+  };
+  return withReceiver(onDisk, { hooks }, async ({ connect, queue }) => {
+    const peer = await connect();
+    await peer.hello();
+    assertEquals(await peer.send("Subject: spam\r\n"), "554 5.7.1 Spam");
+    const large = "x".repeat(70).concat("\r\n").repeat(2000);
+    assertEquals(await peer.send(`Subject: mine\r\n\r\n${large}`), "250 2.0.0 Thanks");
+    assertEquals(queue.counts().messages, 0);
+    assert(taken.length === 1 && taken[0]!.endsWith(large + "\r\n"));
+    await assertUsable(peer);
+    assertEquals(queue.counts().messages, 1);
+  });
+});
+
+const FAILING_HOOKS = ["mail", "rcpt", "message"] as const;
+const COMMANDS: Record<typeof FAILING_HOOKS[number], string> = {
+  mail: "MAIL FROM:<a@example.org>",
+  rcpt: "RCPT TO:<b@example.net>",
+  message: "Subject: x\r\n\r\n.",
+};
+const FAULTS = new Map<string, () => never>([
+  ["throws", () => {
+    throw new Error("the hook failed");
+  }],
+  ["rejects", () => Promise.reject(new Error("the hook failed")) as never],
+  ["gives what is no verdict", () => true as never],
+  [
+    "refuses with 250",
+    () => ({ kind: "refuse", reply: { code: 250, enhanced: "2.0.0", lines: ["Fine"] } }) as never,
+  ],
+]);
+for (const hook of FAILING_HOOKS) {
+  for (const [fault, fail] of FAULTS) {
+    Deno.test(`a ${hook} hook that ${fault} is answered with 451 4.3.0, and the session goes on`, () => {
+      let broken = true;
+      const hooks = { [hook]: () => broken ? fail() : undefined };
+      return withReceiver(inMemory, { hooks }, async ({ connect, queue }) => {
+        const peer = await connect();
+        await peer.hello();
+        if (hook !== "mail") await peer.ask(COMMANDS.mail);
+        if (hook === "message") await peer.ask(COMMANDS.rcpt);
+        if (hook === "message") await peer.ask("DATA");
+        assertEquals(await peer.ask(COMMANDS[hook]), LOCAL_ERROR);
+        assertEquals(queue.counts().messages, 0);
+        broken = false;
+        await assertUsable(peer);
+      });
+    });
+  }
+}
+
+Deno.test("a connect hook that gives what is no verdict turns the client away with 451 4.3.0", () => {
+  const hooks = { connect: () => true as never };
+  return withReceiver(inMemory, { hooks }, async ({ connect }) => {
+    assertEquals(await (await connect()).toEnd(), `${LOCAL_ERROR}\n`);
+  });
+});

@@ -1,0 +1,88 @@
+/** A receiver behind a real transport, over a queue of the test's choice. */
+import { DEFAULT_LIMITS, type Limits } from "../../config/config.ts";
+import type { Hooks } from "../../policy/hooks.ts";
+import { RelayPolicy } from "../../policy/relay.ts";
+import { FileQueue } from "../../queue/file_queue.ts";
+import { MemoryQueue } from "../../queue/memory_queue.ts";
+import type { Queue, QueuedMessage } from "../../queue/queue.ts";
+import { Events, type Listeners } from "../../server/events.ts";
+import { Receiver } from "../../server/receive.ts";
+import { withTempDir } from "../helpers/temp_dir.ts";
+import { TestClock } from "../helpers/test_clock.ts";
+import { claimOne, textOf } from "../queue/fixtures.ts";
+import { HOSTNAME, type Running, withTransport } from "../transport/running.ts";
+
+/** Runs a check with a queue, and closes that afterwards. */
+export type QueueKind = (clock: TestClock, check: (queue: Queue) => Promise<void>) => Promise<void>;
+
+/** A queue in memory. */
+export const inMemory: QueueKind = async (clock, check) => {
+  const queue = new MemoryQueue(clock);
+  await check(queue);
+  await queue.close();
+};
+
+/** A queue on a spool in this directory. */
+export async function onSpool(
+  directory: string,
+  clock: TestClock,
+  check: (queue: Queue) => Promise<void>,
+): Promise<void> {
+  const queue = await FileQueue.open({ directory, clock });
+  try {
+    await check(queue);
+  } finally {
+    await queue.close();
+  }
+}
+
+/** A queue on a spool of its own. */
+export const onDisk: QueueKind = (clock, check) =>
+  withTempDir((directory) => onSpool(directory, clock, check));
+
+/** Both; what is received must not depend on which it is. */
+export const QUEUES: ReadonlyMap<string, QueueKind> = new Map([
+  ["in memory", inMemory],
+  ["on disk", onDisk],
+]);
+
+/** What a test changes. */
+export interface Changes {
+  readonly hooks?: Hooks;
+  readonly on?: Listeners;
+  readonly limits?: Partial<Limits>;
+  readonly localDomains?: readonly string[];
+  readonly trust?: readonly string[];
+}
+
+/** A receiver that runs. */
+export type Receiving = Omit<Running, "handler"> & { readonly queue: Queue };
+
+/** Receives for one test; clients on loopback may send to anyone unless the test says otherwise. */
+export function withReceiver(
+  kind: QueueKind,
+  { hooks = {}, on, limits: changed, localDomains = [], trust = ["127.0.0.0/8"] }: Changes,
+  check: (receiving: Receiving) => Promise<void>,
+): Promise<void> {
+  const clock = new TestClock();
+  const limits = { ...DEFAULT_LIMITS, ...changed };
+  return kind(clock, (queue) => {
+    const receiver = new Receiver({
+      config: { hostname: HOSTNAME, localDomains, limits },
+      queue,
+      relay: new RelayPolicy({ trust, localDomains, localRecipients: [] }),
+      hooks,
+      events: new Events(on),
+      clock,
+    });
+    const welcome: NonNullable<Parameters<typeof withTransport>[0]["welcome"]> = async (peer) =>
+      await receiver.turnedAway(peer) ?? receiver;
+    return withTransport({ limits, clock, welcome }, (running) => check({ ...running, queue }));
+  });
+}
+
+/** The message that is due, with its content. */
+export async function received(queue: Queue): Promise<{ message: QueuedMessage; text: string }> {
+  const claim = await claimOne(queue);
+  return { message: claim.message, text: await textOf(claim.content()) };
+}
