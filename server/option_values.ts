@@ -27,25 +27,29 @@ const BOUNDS: ReadonlyMap<string, readonly [number, number]> = new Map([
   ["jitter", [0, 1]],
 ]);
 
-/** A set of keys, as an object that the compiler can hold against a type. */
-type Keys = Readonly<Record<string, unknown>>;
-
-/** Refuses keys that are not known, which would be settings that do nothing. */
-export function checkKeys(prefix: string, given: object, known: object): void {
+/** Refuses what is no table, and keys that are not known, which would be settings that do nothing. `table` is "" for the options themselves. */
+export function checkKeys(table: string, given: unknown, known: object): void {
+  if (typeof given !== "object" || given === null) {
+    throw wrong(table || "options", given, "expected an object");
+  }
   const names = Object.keys(known);
   for (const key of Object.keys(given)) {
     if (names.includes(key)) continue;
-    throw new TypeError(`${prefix}${key}: unknown option${didYouMean(key, names)}`);
+    throw new TypeError(`${nameIn(table, key)}: unknown option${didYouMean(key, names)}`);
   }
 }
 
+function nameIn(table: string, key: string): string {
+  return table === "" ? key : `${table}.${key}`;
+}
+
 /** Refuses a table of functions with an unknown name or something else in it. */
-export function checkFunctions(key: string, given: object | undefined, known: Keys): void {
+export function checkFunctions(key: string, given: object | undefined, known: object): void {
   if (given === undefined) return;
-  checkKeys(`${key}.`, given, known);
+  checkKeys(key, given, known);
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined || typeof value === "function") continue;
-    throw wrong(`${key}.${name}`, value, "expected a function");
+    throw wrong(nameIn(key, name), value, "expected a function");
   }
 }
 
@@ -101,10 +105,10 @@ export function port(key: string, given: unknown): number | undefined {
 
 /** A whole table of numbers, with the defaults of what is left out. */
 export function numbers<T extends object>(key: string, given: Partial<T> = {}, defaults: T): T {
-  checkKeys(`${key}.`, given, defaults);
+  checkKeys(key, given, defaults);
   const read = Object.entries(given).flatMap(([name, value]) => {
     const [least, most] = BOUNDS.get(name) ?? [0, Infinity];
-    const found = number(`${key}.${name}`, value, least, most);
+    const found = number(nameIn(key, name), value, least, most);
     return found === undefined ? [] : [[name, found]];
   });
   return { ...defaults, ...Object.fromEntries(read) };
@@ -141,6 +145,7 @@ export function parseCertificate(pem: string): string {
 const LONGEST_SHOWN = 200;
 
 function wrong(key: string, given: unknown, expected: string, cause?: unknown): TypeError {
-  const shown = (JSON.stringify(given) ?? String(given)).slice(0, LONGEST_SHOWN);
+  const json = typeof given === "number" ? undefined : JSON.stringify(given);
+  const shown = (json ?? String(given)).slice(0, LONGEST_SHOWN);
   return new TypeError(`${key} ${shown}: ${expected}`, { cause });
 }
