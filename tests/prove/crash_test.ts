@@ -1,7 +1,7 @@
 /** Short runs of the crash proof: on the program as it is, and on a copy that loses mail. */
 import { assert, assertEquals } from "@std/assert";
 import { withTempDir } from "../helpers/temp_dir.ts";
-import { NOT_FILED, finds } from "./crash/faults.ts";
+import { finds, NOT_FILED } from "./crash/faults.ts";
 import { held, proveCrash } from "./crash/proof.ts";
 
 /** The next hops are on 127.0.0.2 and 127.0.0.3, which only Linux has without being told to. */
