@@ -22,16 +22,18 @@ export interface NpmTaken {
 
 /** What the host does beyond taking mail. */
 export interface NpmMailHostOptions {
-  /** Port 0, the default, takes a free one. */
-  readonly port?: number;
   /** Where it listens; default 127.0.0.1. */
   readonly address?: string;
+  /** Default a free one. */
+  readonly port?: number;
   /** With one it offers STARTTLS. */
   readonly certificate?: Certificate;
   /** Whether TLS begins at once instead. */
   readonly implicitTls?: boolean;
-  /** Who has to log in, over TLS, before any mail is taken. */
+  /** Who has to log in before any mail is taken; in plaintext too, where a client does that. */
   readonly credentials?: { readonly user: string; readonly password: string };
+  /** Recipients that are told to come again later. */
+  readonly busy?: readonly string[];
 }
 
 /** A listening host. */
@@ -40,39 +42,34 @@ export class NpmMailHost implements AsyncDisposable {
   readonly taken: NpmTaken[] = [];
   /** Passwords that were tried, right or wrong. */
   readonly passwords: string[] = [];
-  /** What it heard clients say in EHLO, one entry for each connection that got so far. */
-  connections = 0;
   readonly #server: SMTPServer;
 
-  private constructor(options: NpmMailHostOptions) {
-    const { certificate, credentials, implicitTls = false } = options;
-    const disabled = [certificate ? [] : "STARTTLS", credentials ? [] : "AUTH"].flat();
-    this.#server = new SMTPServer(
-      {
-        ...certificate,
-        secure: implicitTls,
-        disabledCommands: disabled,
-        authOptional: credentials === undefined,
-        disableReverseLookup: true,
-        closeTimeout: 0,
-        onConnect: (_session, done) => {
-          this.connections++;
+  private constructor({ certificate, implicitTls, credentials, busy = [] }: NpmMailHostOptions) {
+    const disabled = [certificate ? [] : "STARTTLS", credentials ? [] : "AUTH"];
+    const options: SMTPServerOptions = {
+      ...certificate,
+      secure: implicitTls ?? false,
+      disabledCommands: disabled.flat(),
+      authOptional: credentials === undefined,
+      allowInsecureAuth: true,
+      disableReverseLookup: true,
+      closeTimeout: 0,
+      onAuth: ({ username: user, password }, _session, done) => {
+        this.passwords.push(password ?? "");
+        const isRight = user === credentials?.user && password === credentials?.password;
+        if (isRight) done(null, { user });
+        else done(new Error("wrong password"));
+      },
+      onRcptTo: ({ address }, _session, done) =>
+        busy.includes(address) ? done(refusal(450, "come again later")) : done(),
+      onData: (stream, session, done) => {
+        stream.toArray().then((chunks: Buffer[]) => {
+          this.taken.push(takenOf(session, concat(chunks)));
           done();
-        },
-        onAuth: ({ username, password }, _session, done) => {
-          this.passwords.push(password ?? "");
-          const isRight = username === credentials?.user && password === credentials?.password;
-          if (isRight) done(null, { user: username });
-          else done(new Error("wrong password"));
-        },
-        onData: (stream, session, done) => {
-          stream.toArray().then((chunks: Buffer[]) => {
-            this.taken.push(takenOf(session, concat(chunks)));
-            done();
-          }, done);
-        },
-      } satisfies SMTPServerOptions,
-    );
+        }, done);
+      },
+    };
+    this.#server = new SMTPServer(options);
     // A client that breaks its handshake off is what some tests are about.
     this.#server.on("error", () => {});
   }
@@ -93,6 +90,10 @@ export class NpmMailHost implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await new Promise<void>((closed) => this.#server.close(() => closed()));
   }
+}
+
+function refusal(responseCode: number, text: string): Error {
+  return Object.assign(new Error(text), { responseCode });
 }
 
 function takenOf(session: SMTPServerSession, content: Uint8Array): NpmTaken {

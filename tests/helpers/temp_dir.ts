@@ -1,8 +1,8 @@
 /** A directory of a test's own, gone when the test ends. */
-export async function withTempDir(check: (directory: string) => Promise<void>): Promise<void> {
+export async function withTempDir<T>(check: (directory: string) => Promise<T>): Promise<T> {
   const directory = await Deno.makeTempDir();
   try {
-    await check(directory);
+    return await check(directory);
   } finally {
     await Deno.remove(directory, { recursive: true });
   }
