@@ -11,6 +11,7 @@ import {
 import { startServer } from "../../server/server.ts";
 import { configOf } from "../../server/options.ts";
 import { MemoryQueue } from "../../queue/memory_queue.ts";
+import { DnsServer } from "../helpers/dns_server.ts";
 import { withTempDir } from "../helpers/temp_dir.ts";
 import { TestClock } from "../helpers/test_clock.ts";
 import { textOf } from "../queue/fixtures.ts";
@@ -215,4 +216,18 @@ Deno.test("stop breaks an open transaction off once its grace is over", () =>
     const stopped = stop();
     assertEquals(await peer.toEnd(), "421 4.3.2 Server is shutting down\n");
     await stopped;
+  }));
+
+Deno.test("a name server that never answers does not hold a stop up", () =>
+  withTempDir(async (spool) => {
+    await using silent = await DnsServer.start();
+    silent.script("example.net", "MX", "drop");
+    const dns = `127.0.0.1:${silent.nameServer.port}`;
+    const { send, stop, counts } = await start({ ...QUIET, spool, dns, stopGrace: 0 });
+    await send(MESSAGE);
+    await silent.heard(({ type }) => type === "MX");
+    const began = performance.now();
+    await stop();
+    assert(performance.now() - began < 2000, "stop waited for the name server");
+    assertEquals([counts().messages, counts().claimed], [1, 0]);
   }));
