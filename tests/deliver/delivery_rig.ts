@@ -10,6 +10,7 @@ import type {
   DeferredEvent,
   DeliveredEvent,
   DeliveryEvents,
+  DeliveryObserver,
 } from "../../deliver/events.ts";
 import { Pool } from "../../deliver/pool.ts";
 import type { Host, Route } from "../../deliver/route.ts";
@@ -55,7 +56,6 @@ export class Rig implements AsyncDisposable {
     this.queue = queue ?? new MemoryQueue(this.clock);
     const connecting = connectOptions({ ...changes, allowPrivate: true }, this.clock);
     const { settings, hostname } = connecting;
-    const events: Events = this;
     this.delivery = new Delivery({
       queue: this.queue,
       settings,
@@ -65,7 +65,7 @@ export class Rig implements AsyncDisposable {
       route: (destination) => Promise.resolve(routeTo(hosts[destination])),
       open: (host, signal) => openClient(host, { ...connecting, signal }),
       pool: new Pool({ idleTimeout: settings.idleTimeout, clock: this.clock }),
-      observer: { emit: (event, detail) => void events[event].push(detail) },
+      observer: observerInto(this),
     });
   }
 
@@ -134,6 +134,10 @@ export class Rig implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
+}
+
+function observerInto(events: Events): DeliveryObserver {
+  return { emit: (event, detail) => void events[event].push(detail) };
 }
 
 function routeTo(hosts: readonly Host[] | undefined): Route {

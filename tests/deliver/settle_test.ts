@@ -99,7 +99,7 @@ Deno.test("setting a job aside counts no attempt and writes no history", async (
   assertEquals(attempts, undefined);
 });
 
-Deno.test("an attempt that was broken off settles only what a host had judged", async () => {
+Deno.test("an attempt that was broken off settles only what a host had judged", () => {
   const result = resultOf(
     DELIVERED,
     failed({ scope: "session" }),
