@@ -27,10 +27,15 @@ export { BoundAddress, ListenError } from "./transport/listen.ts";
 
 /** What the transport needs. */
 export interface TransportOptions {
+  /** At least one. */
   readonly listen: readonly ListenAddress[];
+  /** What each session is told of the server. */
   readonly session: SessionOptions;
+  /** Bounds on connections and their time. */
   readonly limits: Limits;
+  /** For STARTTLS and implicit TLS. */
   readonly tls: ServerTls;
+  /** What every deadline goes by. */
   readonly clock: Clock;
   /** Whether the address is free of the bound on connections per address. */
   readonly unbounded: (address: string) => boolean;

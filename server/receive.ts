@@ -23,11 +23,17 @@ import type { Events } from "./events.ts";
 
 /** What receiving needs of the server. */
 export interface ReceiveOptions {
+  /** Names and limits. */
   readonly config: Pick<Config, "hostname" | "localDomains" | "limits">;
+  /** Where messages go. */
   readonly queue: Queue;
+  /** Who may send to whom. */
   readonly relay: RelayPolicy;
+  /** The application's say. */
   readonly hooks: Hooks;
+  /** Told what is accepted. */
   readonly events: Events;
+  /** Dates the Received fields. */
   readonly clock: Clock;
 }
 

@@ -34,11 +34,15 @@ export interface SentMessage {
 
 /** What sending needs of the server. */
 export interface SendOptions {
+  /** Where the message goes. */
   readonly queue: Queue;
+  /** Told when it is accepted. */
   readonly events: Events;
+  /** What the server calls itself. */
   readonly hostname: string;
+  /** Dates the Received field. */
   readonly clock: Clock;
-  /** Octets. */
+  /** The most content, octets. */
   readonly messageSize: number;
 }
 

@@ -14,6 +14,7 @@ import { type ByteStream, closeQuietly, writeAll } from "./stream.ts";
 export interface Endpoint {
   /** IPv4-mapped IPv6 addresses are written as IPv4. */
   readonly address: string;
+  /** 0 where there is none. */
   readonly port: number;
 }
 

@@ -43,7 +43,9 @@ export class ListenError extends Error {
 
 /** One address and the sockets that serve it. */
 export interface Listening {
+  /** As it was bound. */
   readonly address: BoundAddress;
+  /** One, or two where IPv4 and IPv6 need one each. */
   readonly sockets: Deno.TcpListener[];
 }
 

@@ -15,7 +15,11 @@ import { DuplexOver, handshake, tlsInfo, TlsSocketStream } from "./tls_stream.ts
 export class ServerTls {
   #context: SecureContext;
 
-  /** @throws {TypeError} when the certificate or key is not PEM, or they do not belong together. */
+  /**
+   * Shows this certificate.
+   *
+   * @throws {TypeError} when it or its key is not PEM, or they do not belong together.
+   */
   constructor(certificate: Certificate) {
     this.#context = contextOf(certificate);
   }
