@@ -43,6 +43,7 @@ export class DuplexOver extends Duplex {
     if (this.#holdsBack) this._read();
   }
 
+  /** Called by the Duplex: reads once, or remembers that it was held back. */
   override _read(): void {
     this.#holdsBack = this.#isFull();
     if (this.#holdsBack) return;
@@ -53,6 +54,7 @@ export class DuplexOver extends Duplex {
     );
   }
 
+  /** Called by the Duplex: sends a chunk. */
   override _write(
     chunk: Uint8Array,
     _encoding: string,
@@ -61,6 +63,7 @@ export class DuplexOver extends Duplex {
     writeAll(this.#stream, chunk).then(() => done(), done);
   }
 
+  /** Called by the Duplex: closes the stream. */
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     closeQuietly(this.#stream);
     done(error);
