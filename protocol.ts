@@ -388,8 +388,10 @@ export class ServerSession {
     const run = reader.read(this.#input.rest());
     if (run.used === 0 && !run.ended) return this.#input.length > 0;
     this.#input.skip(run.used);
-    if (reader.bare) content.refuse(replies.BARE_LINE_END);
-    return whenThere(content.write(run.content), () => run.ended ? this.#endContent(state) : true);
+    return whenThere(content.write(run.content), () => {
+      if (reader.bare) content.refuse(replies.BARE_LINE_END);
+      return run.ended ? this.#endContent(state) : true;
+    });
   }
 
   /** A message is all there, or a chunk of one. */

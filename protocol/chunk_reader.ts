@@ -47,26 +47,31 @@ export class ChunkReader implements ContentReader {
     this.#last = last;
   }
 
-  /** Reads up to the end of the chunk or of the input. */
+  /** Reads up to the end of the chunk or of the input, or past the first bare line end. */
   read(input: Uint8Array): ContentRun {
-    const used = Math.min(input.length, this.#left);
+    const used = this.#scan(input, Math.min(input.length, this.#left));
     const content = used === input.length ? input : input.subarray(0, used);
     this.#left -= used;
     const ended = this.#left === 0;
-    this.#checkLineEnds(content);
     if (ended && this.#last && this.#afterCr) this.#bare = true;
     return { content, used, ended };
   }
 
-  #checkLineEnds(content: Uint8Array): void {
-    const end = content.length;
+  /** Passes over content up to `end`, or past the first bare line end; gives where that is. */
+  #scan(input: Uint8Array, end: number): number {
     let afterCr = this.#afterCr;
-    for (let i = 0; i < end; i++) {
-      const octet = content[i]!;
-      if (afterCr !== (octet === LF)) this.#bare = true;
+    let i = 0;
+    while (i < end) {
+      const octet = input[i++]!;
+      const bare = afterCr !== (octet === LF);
       afterCr = octet === CR;
-      if (!afterCr) { while (i + 1 < end && content[i + 1]! > CR) i++; }
+      if (bare && !this.#bare) {
+        this.#bare = true;
+        break;
+      }
+      if (!afterCr) { while (i < end && input[i]! > CR) i++; }
     }
     this.#afterCr = afterCr;
+    return i;
   }
 }

@@ -29,7 +29,7 @@ export class DataReader implements ContentReader {
     return this.#bare;
   }
 
-  /** Reads up to the next dot at the start of a line, or past it, or to the end of the input. */
+  /** Reads up to the next dot at the start of a line, or past it, or past the first bare line end, or all. */
   read(input: Uint8Array): ContentRun {
     const place = this.#place;
     const atDot = place === "dot" || place === "dot-cr" ||
@@ -59,23 +59,22 @@ export class DataReader implements ContentReader {
     return { content, used, ended: false };
   }
 
-  /** Passes over content up to a dot at the start of a line; gives where that is, or the input's length. */
+  /** Passes over content up to a dot at the start of a line, or past the first bare line end; gives where that is, or the input's length. */
   #scan(input: Uint8Array): number {
     const end = input.length;
     let place = this.#place;
     let i = 0;
     while (i < end) {
       const octet = input[i]!;
-      if (octet === LF) {
-        if (place !== "cr") this.#bare = true;
-        place = place === "cr" ? "line-start" : "in-line";
-        i++;
-        continue;
-      }
-      if (place === "cr") this.#bare = true;
-      else if (place === "line-start" && octet === DOT) break;
-      place = octet === CR ? "cr" : "in-line";
+      if (place === "line-start" && octet === DOT) break;
       i++;
+      const bare = (place === "cr") !== (octet === LF);
+      if (octet === CR) place = "cr";
+      else place = octet === LF && !bare ? "line-start" : "in-line";
+      if (bare && !this.#bare) {
+        this.#bare = true;
+        break;
+      }
       if (place === "in-line") { while (i < end && input[i]! > CR) i++; }
     }
     this.#place = place;

@@ -20,6 +20,10 @@ export interface ContentRun {
 export interface ContentReader {
   /** Whether a CR without LF, or an LF without CR, was in the content so far. */
   readonly bare: boolean;
-  /** Reads on. Call again with what was not used, until it is all used or the content ended. */
+  /**
+   * Reads on. Call again with what was not used, until it is all used or the content
+   * ended. A run ends where the first bare CR or LF is found, so that what else is
+   * wrong with the content comes before it or behind it, however the input is cut.
+   */
   read(input: Uint8Array): ContentRun;
 }
