@@ -11,11 +11,15 @@ export class TestClock implements Clock {
   #now: number;
   #timers: Timer[] = [];
 
+  /** How often the time was asked for. */
+  asked = 0;
+
   constructor(now = Date.UTC(2026, 0, 1)) {
     this.#now = now;
   }
 
   now(): number {
+    this.asked++;
     return this.#now;
   }
 

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { type AcceptedEvent, Events } from "../../server/events.ts";
 import { envelopeTo } from "../queue/fixtures.ts";
+import { turn } from "../transport/running.ts";
 
 const EVENT: AcceptedEvent = { id: "01ABC", envelope: envelopeTo("b@example.net"), size: 3 };
 
@@ -22,10 +23,9 @@ Deno.test("a listener that throws or rejects keeps no other from being told, and
   events.on("accepted", () => {
     throw new Error("thrown");
   });
-  const rejected = Promise.reject(new Error("rejected"));
-  events.on("accepted", () => rejected);
+  events.on("accepted", () => Promise.reject(new Error("rejected")));
   events.on("accepted", ({ id }) => told.push(id));
   events.emit("accepted", EVENT);
-  await rejected.catch(() => {});
+  await turn(); // A rejection that nobody handled would have ended the test by now.
   assertEquals(told, ["01ABC"]);
 });
