@@ -1,13 +1,14 @@
 /**
  * Watches the free space of the spool's file system, so that mail is refused at
  * MAIL rather than at the end of its data. Where the free space cannot be had,
- * there is taken to be enough.
+ * there is taken to be enough, and the log says so once.
  *
  * @module
  */
 import type { Clock } from "../base/clock.ts";
 import { log } from "../base/log.ts";
 import { SharedTask } from "./concurrency.ts";
+import { messageOf } from "./storage_error.ts";
 
 /** How long a measurement is good for, ms. */
 const FRESH_FOR = 5000;
@@ -19,6 +20,7 @@ export class SpaceWatch {
   readonly #measuring: SharedTask;
   #measuredAt = -Infinity;
   #low = false;
+  #blind = false;
 
   /** Makes one; `lowWater` and what `freeSpace` gives are octets. */
   constructor(clock: Clock, lowWater: number, freeSpace: () => Promise<number>) {
@@ -48,9 +50,17 @@ export class SpaceWatch {
     this.#measuredAt = this.#clock.now();
     try {
       this.#setLow(await freeSpace() < this.#lowWater);
-    } catch {
+    } catch (error) {
       this.#setLow(false);
+      this.#sayBlind(error);
     }
+  }
+
+  #sayBlind(error: unknown): void {
+    if (this.#blind) return;
+    this.#blind = true;
+    const message = "The free space cannot be had: a full disk shows only when writing fails";
+    log("queue").warn(message, { error: messageOf(error) });
   }
 
   #setLow(low: boolean): void {
