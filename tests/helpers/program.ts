@@ -14,13 +14,18 @@ export interface Ended {
 /** When a program that should have ended long ago is killed, ms; no test waits for it otherwise. */
 const TOO_LONG = 20_000;
 
-function command(
-  args: readonly string[],
-  env: Record<string, string>,
-  signal?: AbortSignal,
-): Deno.Command {
+/** How a program is run. */
+interface Surroundings {
+  readonly env?: Record<string, string>;
+  readonly signal?: AbortSignal;
+  /** Flags of `deno run`. */
+  readonly permissions?: readonly string[];
+}
+
+function command(args: readonly string[], surroundings: Surroundings): Deno.Command {
+  const { env, signal, permissions = ["-A"] } = surroundings;
   return new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", MAIN.href, ...args],
+    args: ["run", ...permissions, MAIN.href, ...args],
     env: { ...env, NO_COLOR: "1" },
     signal,
     stdin: "null",
@@ -34,11 +39,8 @@ export async function run(
   args: readonly string[],
   env: Record<string, string> = {},
 ): Promise<Ended> {
-  const { code, stdout, stderr } = await command(
-    args,
-    env,
-    AbortSignal.timeout(TOO_LONG),
-  ).output();
+  const signal = AbortSignal.timeout(TOO_LONG);
+  const { code, stdout, stderr } = await command(args, { env, signal }).output();
   const text = new TextDecoder();
   const lines = text.decode(stderr).split("\n").filter((line) => line !== "");
   return { code, stdout: text.decode(stdout), stderr: lines };
@@ -58,13 +60,14 @@ export interface Serving {
   ended(): Promise<number>;
 }
 
-/** Starts it on a free port of 127.0.0.1; `check` runs while it serves, and it is stopped after. */
+/** Starts it on a free port of 127.0.0.1; `check` runs while it serves, and it is stopped after. `permissions` are flags of `deno run`. */
 export async function withServer(
   args: readonly string[],
   check: (serving: Serving) => Promise<void>,
+  permissions?: readonly string[],
 ): Promise<void> {
   const flags = ["--listen=127.0.0.1:0", "--hostname=mx.example.org", "--log-format=json"];
-  const child = command([...flags, ...args], {}).spawn();
+  const child = command([...flags, ...args], { permissions }).spawn();
   const log = programLog(child.stderr);
   let running = true;
   const status = child.status.finally(() => running = false);

@@ -1,12 +1,15 @@
 /** What the program says on standard error with `--log-format json`, read as it comes. */
 
 interface LogRecord {
+  readonly level: string;
   readonly message: string;
   readonly fields: Record<string, unknown>;
 }
 
 /** The log of a running program. */
 export interface ProgramLog {
+  /** The lines read so far that are warnings, errors, or no records at all. */
+  readonly complaints: readonly string[];
   /**
    * The fields of the next record with that message; records before it are passed over.
    *
@@ -20,18 +23,27 @@ export interface ProgramLog {
 /** Reads a program's standard error. */
 export function programLog(stderr: ReadableStream<Uint8Array<ArrayBuffer>>): ProgramLog {
   const lines = linesOf(stderr);
+  const complaints: string[] = [];
+  /** The next line, and the record in it; undefined at the end. */
+  async function next(): Promise<{ line: string; record?: LogRecord } | undefined> {
+    const { value: line, done } = await lines.next();
+    if (done) return undefined;
+    const record = parse(line);
+    if (record === undefined || /^(?:warn|error)$/.test(record.level)) complaints.push(line);
+    return { line, record };
+  }
   return {
+    complaints,
     async find(message) {
       const said: string[] = [];
-      for (let next = await lines.next(); !next.done; next = await lines.next()) {
-        const record = parse(next.value);
-        if (record?.message === message) return record.fields;
-        said.push(next.value);
+      for (let one = await next(); one !== undefined; one = await next()) {
+        if (one.record?.message === message) return one.record.fields;
+        said.push(one.line);
       }
       throw new Error(`the program ended without saying "${message}":\n${said.join("\n")}`);
     },
     async end() {
-      while (!(await lines.next()).done);
+      while (await next() !== undefined);
     },
   };
 }
