@@ -348,6 +348,7 @@ async function openSpool(options: Required<FileQueueOptions>): Promise<FileQueue
   const space = new SpaceWatch(clock, lowWater, () => files.freeSpace(directory));
   let lock: SpoolLock | undefined;
   try {
+    await files.makeDirectory(directory);
     await files.makeDirectory(journal);
     lock = await files.lock(directory);
     // The spool may be new; its own parent need not be ours to open.

@@ -7,7 +7,9 @@
  */
 import { statfs } from "node:fs/promises";
 import type { Bytes } from "../base/bytes.ts";
+import { log } from "../base/log.ts";
 import { lockSpool, type SpoolLock } from "./lock.ts";
+import { messageOf } from "./storage_error.ts";
 
 /** The most octets read from a file at once. */
 export const CHUNK_SIZE = 64 * 1024;
@@ -26,7 +28,7 @@ export interface WritableFile {
 
 /** The file operations of the spool. Sizes and positions in octets. */
 export interface Files {
-  /** Makes a directory and its parents, for the owner only; one that is there stays. */
+  /** Makes a directory and its parents, for the owner only; one that is there stays, and is closed to others if it is ours. */
   makeDirectory(path: string): Promise<void>;
   /** The names of the files in a directory. */
   list(path: string): Promise<string[]>;
@@ -95,10 +97,26 @@ async function* streamFile(path: string, into?: Bytes): AsyncGenerator<Bytes> {
   }
 }
 
+/** What others may do with a file, in its mode. */
+const RIGHTS_OF_OTHERS = 0o077;
+
+/** Takes the rights of others off a directory that was made before us. Only its owner can; a mount may belong to somebody else. */
+async function closeToOthers(path: string): Promise<void> {
+  const { mode } = await Deno.stat(path);
+  if (mode === null || (mode & RIGHTS_OF_OTHERS) === 0) return;
+  try {
+    await Deno.chmod(path, mode & 0o7777 & ~RIGHTS_OF_OTHERS);
+  } catch (error) {
+    const message = "Others may look into the spool: its directory cannot be closed to them";
+    log("queue").warn(message, { path, mode: mode.toString(8), error: messageOf(error) });
+  }
+}
+
 /** The machine's own files. */
 export const denoFiles: Files = {
   async makeDirectory(path) {
     await Deno.mkdir(path, { recursive: true, mode: 0o700 });
+    await closeToOthers(path);
   },
   async list(path) {
     const names: string[] = [];
