@@ -20,6 +20,7 @@ import { ContentRate } from "./transport/content_rate.ts";
 import { Deadlines } from "./transport/deadlines.ts";
 import { type BoundAddress, listen, type Listening } from "./transport/listen.ts";
 import { ReadBuffers } from "./transport/read_buffers.ts";
+import { isOutOfDescriptors, Reserve } from "./transport/reserve.ts";
 import type { ServerTls } from "./transport/server_tls.ts";
 import { closeQuietly } from "./transport/stream.ts";
 
@@ -41,16 +42,22 @@ export interface TransportOptions {
   readonly unbounded: (address: string) => boolean;
   /** A client came: gives who answers it, or the reply that turns it away. */
   readonly welcome: (peer: Endpoint) => MaybePromise<SessionHandler | SmtpReply>;
+  /**
+   * A path that can be opened: a file descriptor for it is kept in reserve, over which newcomers
+   * are refused when there are no others. Without it they wait.
+   */
+  readonly reserve?: string;
 }
 
 const TOO_MANY = reply(421, "4.3.2", "Too many connections, try again later");
 const TOO_MANY_FROM_YOU = reply(421, "4.7.0", "Too many connections from your address");
+const OUT_OF_DESCRIPTORS = reply(421, "4.3.2", "Out of file descriptors, try again later");
 const TOO_SLOW = reply(421, "4.4.2", "Content arrives too slowly");
 const WELCOME_FAILED = reply(451, "4.3.0", "Local error, try again later");
 
 /** How long a reply may wait for a client that does not read, ms. */
 const WRITE_TIMEOUT = 60_000;
-/** How long accepting rests after the system could not give a connection (out of file descriptors), ms. */
+/** How long accepting rests after the system could not give a connection, ms. */
 const ACCEPT_REST = 100;
 
 const logger = log("transport");
@@ -67,6 +74,7 @@ export class Transport {
   /** Every connection there is; with its session, once that has begun. */
   #connections = new Map<Connection, ServedConnection | undefined>();
   #serving = new Set<Promise<void>>();
+  #reserve: Reserve;
   #stopping = false;
 
   /** Begins to listen. @throws {ListenError} when an address cannot be had; none is listened on then. */
@@ -76,6 +84,7 @@ export class Transport {
     this.#count = new ConnectionCount(options.limits);
     this.#listening = listenOnAll(options.listen);
     this.addresses = this.#listening.map((one) => one.address);
+    this.#reserve = new Reserve(options.reserve);
   }
 
   /** Begins to accept. */
@@ -92,6 +101,7 @@ export class Transport {
    */
   async stop(grace: number): Promise<void> {
     this.#stopping = true;
+    this.#reserve.close();
     for (const { sockets } of this.#listening) sockets.forEach(closeQuietly);
     for (const [connection, served] of this.#connections) {
       if (served) served.finish();
@@ -123,20 +133,34 @@ export class Transport {
     while (!this.#stopping) {
       try {
         const conn = await socket.accept();
-        this.#track(this.#serve(conn, implicitTls));
+        if (this.#reserve.restore()) this.#track(this.#serve(conn, implicitTls));
+        else await this.#refuse(conn, implicitTls);
       } catch (error) {
         if (this.#stopping) return;
+        if (isOutOfDescriptors(error) && this.#reserve.giveUp()) continue;
         logger.error("cannot accept a connection", { error: messageOf(error) });
         await new Promise<void>((resolve) => this.#options.clock.after(ACCEPT_REST, resolve));
       }
     }
   }
 
-  async #serve(conn: Deno.TcpConn, implicitTls: boolean): Promise<void> {
+  /** Tells a newcomer whose connection took the last file descriptor, which is free again after that. */
+  async #refuse(conn: Deno.TcpConn, implicitTls: boolean): Promise<void> {
+    const connection = this.#connectionOver(conn);
+    await turnAway(connection, OUT_OF_DESCRIPTORS, implicitTls);
+    connection.close();
+    this.#reserve.restore();
+  }
+
+  #connectionOver(conn: Deno.TcpConn): Connection {
     const ends = { remote: endpoint(conn.remoteAddr), local: endpoint(conn.localAddr) };
-    const connection = new Connection(conn, ends, this.#deadlines);
+    return new Connection(conn, ends, this.#deadlines);
+  }
+
+  async #serve(conn: Deno.TcpConn, implicitTls: boolean): Promise<void> {
+    const connection = this.#connectionOver(conn);
     this.#connections.set(connection, undefined);
-    const { address } = ends.remote;
+    const { address } = connection.remote;
     const room = this.#count.enter(address, this.#options.unbounded(address));
     try {
       conn.setNoDelay();

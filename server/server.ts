@@ -191,6 +191,7 @@ class Server implements RunningServer {
       limits,
       tls: this.#tls,
       clock: this.#clock,
+      reserve: this.#config.spool,
       unbounded: (address) => relay.trusts(address),
       welcome: hooks.connect === undefined
         ? () => receiver
