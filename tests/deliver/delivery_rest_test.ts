@@ -1,7 +1,8 @@
 /** Destinations that do not answer: who is tried, who waits, and who goes when they answer again. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { type Answer, MailHost } from "../helpers/mail_host.ts";
-import { deadHost, Gate, MINUTE, Rig, turns } from "./delivery_rig.ts";
+import { Gate, turns, until } from "../helpers/waiting.ts";
+import { deadHost, MINUTE, Rig } from "./delivery_rig.ts";
 import { WatchedQueue } from "./watched_queue.ts";
 
 const AWAY: Answer = (moment) => moment === "CONNECT" ? "421 4.3.2 away" : undefined;
@@ -22,7 +23,7 @@ Deno.test("a destination that does not answer is not tried by each of its messag
   await using rig = new Rig({ "one.test": [host.host] });
   const ids = await rig.sendMany(50, "a@one.test");
   rig.delivery.start();
-  await rig.until(() => rig.deferred.length > 0);
+  await until(() => rig.deferred.length > 0);
   await rig.idle();
   assert(host.connections <= 5, `${host.connections} connections`);
   assertEquals(await recorded(rig, ids), [host.connections, 50]);
@@ -33,7 +34,7 @@ Deno.test("new mail for a destination that rests is set aside with the error on 
   await using rig = new Rig({ "one.test": [host.host] });
   rig.delivery.start();
   await rig.send("a@one.test");
-  await rig.until(() => rig.deferred.length === 1);
+  await until(() => rig.deferred.length === 1);
   await rig.idle();
   const id = await rig.send("b@one.test");
   await rig.idle();
@@ -49,12 +50,12 @@ Deno.test("after its rest a destination is probed once, and rests longer when th
   await using rig = new Rig({ "one.test": [host.host] });
   await rig.sendMany(20, "a@one.test");
   rig.delivery.start();
-  await rig.until(() => rig.deferred.length > 0);
+  await until(() => rig.deferred.length > 0);
   await rig.pass(5 * MINUTE - 1);
   const before = host.connections;
   host.answer = async () => await gate.wait() ?? "421 4.3.2 still away";
   rig.clock.advance(1);
-  await rig.until(() => host.connections === before + 1);
+  await until(() => host.connections === before + 1);
   await turns();
   assertEquals(host.connections, before + 1);
   gate.open();
@@ -70,7 +71,7 @@ Deno.test("when a destination answers again everything that waits for it goes at
   await rig.sendMany(30, "a@one.test");
   await rig.send(["a@one.test", "b@nowhere.test"], "");
   rig.delivery.start();
-  await rig.until(() => rig.deferred.length > 0);
+  await until(() => rig.deferred.length > 0);
   await rig.idle();
   await rig.sendMany(30, "late@one.test");
   await rig.idle();
@@ -86,9 +87,9 @@ Deno.test("more mail than is kept ready for a destination waits in the queue, an
   await using rig = new Rig({ "one.test": [host.host] });
   await rig.sendMany(700, "a@one.test");
   rig.delivery.start();
-  await rig.until(() => host.pending > 0 && rig.queue.counts().claimed < 300);
+  await until(() => host.pending > 0 && rig.queue.counts().claimed < 300);
   gate.open();
-  await rig.until(() => host.messages.length === 700);
+  await until(() => host.messages.length === 700);
   await rig.idle();
   assertEquals(rig.queue.counts().messages, 0);
 });
@@ -100,11 +101,11 @@ Deno.test("mail that waits for a destination too long is bounced without being t
   await using rig = new Rig({ "one.test": [deadHost()], "me.test": [home.host] }, { settings });
   await rig.sendMany(10, "a@one.test");
   rig.delivery.start();
-  await rig.until(() => rig.deferred.length > 0);
+  await until(() => rig.deferred.length > 0);
   await rig.pass(60 * MINUTE - 1);
   assertEquals(home.messages.length, 0);
   await rig.pass(1);
-  await rig.until(() => home.messages.length === 10);
+  await until(() => home.messages.length === 10);
   await rig.idle();
   assertEquals(rig.bounced.length, 10);
   assertStringIncludes(home.messages[9]!.content, "Action: failed");
@@ -124,7 +125,7 @@ Deno.test("mail past its time does not go round in circles while its destination
   await using rig = new Rig({ "one.test": [host.host] }, options);
   await rig.sendMany(250, "a@one.test");
   rig.delivery.start();
-  await rig.until(() => host.pending === 1);
+  await until(() => host.pending === 1);
   rig.clock.advance(60 * MINUTE);
   await turns();
   queue.claims = 0;
@@ -139,7 +140,7 @@ Deno.test("after a restart the first message that gets through wakes the others,
   await using before = new Rig(hosts, { queue, clock: queue.clock });
   const [, ...others] = await before.sendMany(20, "a@one.test");
   before.delivery.start();
-  await before.until(() => before.deferred.length > 0);
+  await until(() => before.deferred.length > 0);
   await before.idle();
   await before.stop();
   // The first one is due next; the others were tried so often that they wait for hours.
@@ -170,19 +171,19 @@ Deno.test("a destination has one lane at a time, whatever is recorded slowly mea
   await rig.send("never@one.test");
   let notifying = 0;
   queue.beforeCommit = () => (notifying++, durable.wait());
-  await rig.until(() => notifying === 1);
+  await until(() => notifying === 1);
   // The first message is being bounced; the lane it went through is idle, and ends with the second.
   queue.beforeCommit = () => Promise.resolve();
   await rig.send("never@one.test", "");
-  await rig.until(() => rig.bounced.length === 1);
+  await until(() => rig.bounced.length === 1);
   await turns();
   await rig.send("a@one.test");
-  await rig.until(() => host.pending === 1);
+  await until(() => host.pending === 1);
   durable.open();
-  await rig.until(() => rig.bounced.length >= 2);
+  await until(() => rig.bounced.length >= 2);
   await rig.sendMany(5, "a@one.test");
   await turns();
   assertEquals(host.pending, 1);
   gate.open();
-  await rig.until(() => host.messages.length === 6);
+  await until(() => host.messages.length === 6);
 });

@@ -4,6 +4,7 @@
  */
 import type { DeliverySettings } from "../../config/config.ts";
 import { Delivery } from "../../deliver.ts";
+import type { SmtpClient } from "../../deliver/client.ts";
 import { openClient } from "../../deliver/connect.ts";
 import type {
   BouncedEvent,
@@ -20,6 +21,7 @@ import { encode } from "../../base/bytes.ts";
 import { freePort } from "../helpers/free_port.ts";
 import { connectOptions } from "../helpers/outgoing.ts";
 import { TestClock } from "../helpers/test_clock.ts";
+import { turns, until } from "../helpers/waiting.ts";
 
 /** A minute, ms. */
 export const MINUTE = 60_000;
@@ -29,6 +31,10 @@ export type Hosts = Readonly<Record<string, readonly Host[]>>;
 
 /** What a rig is made of; everything has a default. */
 export interface RigOptions {
+  /** Instead of hosts by name. */
+  readonly route?: (destination: string) => Promise<Route>;
+  /** Instead of connecting. */
+  readonly open?: (host: Host) => Promise<SmtpClient>;
   readonly settings?: Partial<DeliverySettings>;
   readonly clock?: TestClock;
   readonly queue?: Queue;
@@ -36,9 +42,6 @@ export interface RigOptions {
 
 /** What delivery told, by event. */
 type Events = { readonly [E in keyof DeliveryEvents]: DeliveryEvents[E][] };
-
-/** How long a test waits for something that does not come, ms. */
-const TOO_LONG = 10_000;
 
 /** Delivery and all that it needs. */
 export class Rig implements AsyncDisposable {
@@ -51,7 +54,7 @@ export class Rig implements AsyncDisposable {
   #stopped: Promise<void> | undefined;
 
   /** Nothing goes before `delivery.start()`. Jitter is nil. */
-  constructor(hosts: Hosts, { settings: changes, clock, queue }: RigOptions = {}) {
+  constructor(hosts: Hosts, { settings: changes, clock, queue, ...doubles }: RigOptions = {}) {
     this.clock = clock ?? new TestClock();
     this.queue = queue ?? new MemoryQueue(this.clock);
     const connecting = connectOptions({ ...changes, allowPrivate: true }, this.clock);
@@ -62,8 +65,8 @@ export class Rig implements AsyncDisposable {
       hostname,
       clock: this.clock,
       random: () => 0.5,
-      route: (destination) => Promise.resolve(routeTo(hosts[destination])),
-      open: (host, signal) => openClient(host, { ...connecting, signal }),
+      route: doubles.route ?? ((destination) => Promise.resolve(routeTo(hosts[destination]))),
+      open: doubles.open ?? ((host, signal) => openClient(host, { ...connecting, signal })),
       pool: new Pool({ idleTimeout: settings.idleTimeout, clock: this.clock }),
       observer: observerInto(this),
     });
@@ -97,19 +100,10 @@ export class Rig implements AsyncDisposable {
     return message;
   }
 
-  /** Waits until something is so, while time stands still. */
-  async until(isSo: () => boolean): Promise<void> {
-    const end = Date.now() + TOO_LONG;
-    while (!isSo()) {
-      if (Date.now() > end) throw new Error(`never so: ${isSo}`);
-      await turn();
-    }
-  }
-
   /** Waits until nothing is under way. */
   async idle(): Promise<void> {
     await turns(3); // what is due may still be about to be claimed
-    await this.until(() => this.queue.counts().claimed === 0);
+    await until(() => this.queue.counts().claimed === 0);
   }
 
   /** Lets time pass, timer by timer, and waits each time until nothing is under way. */
@@ -158,29 +152,4 @@ async function* each(hosts: readonly Host[]): AsyncGenerator<Host> {
 /** A host at which nobody listens. */
 export function deadHost(): Host {
   return { name: "dead.test", address: "127.0.0.1", port: freePort("127.0.0.1") };
-}
-
-/** A turn of the event loop: lets everything that is ready run. */
-export function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
-
-/** Lets enough turns pass for whatever is about to happen on this machine to show. */
-export async function turns(count = 500): Promise<void> {
-  while (count-- > 0) await turn();
-}
-
-/** Something that is waited for until it is opened. */
-export class Gate {
-  readonly #opened = Promise.withResolvers<void>();
-
-  /** Lets all through, now and later. */
-  open(): void {
-    this.#opened.resolve();
-  }
-
-  /** Resolves, to nothing, when it is open. */
-  async wait(): Promise<undefined> {
-    await this.#opened.promise;
-  }
 }

@@ -2,7 +2,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { QueueError } from "../../queue/queue.ts";
 import { MailHost } from "../helpers/mail_host.ts";
-import { deadHost, Gate, MINUTE, Rig, turns } from "./delivery_rig.ts";
+import { Gate, turns, until } from "../helpers/waiting.ts";
+import { deadHost, MINUTE, Rig } from "./delivery_rig.ts";
 import { WatchedQueue } from "./watched_queue.ts";
 
 /** Fails as a full disk does, as often as asked for. */
@@ -23,7 +24,7 @@ Deno.test("a stop lets an attempt under way finish, and begins no other", async 
   await using rig = new Rig({ "one.test": [host.host] }, { settings });
   await rig.sendMany(5, "a@one.test");
   rig.delivery.start();
-  await rig.until(() => host.pending === 1);
+  await until(() => host.pending === 1);
   const stopped = rig.stop(1000);
   rig.clock.advance(999);
   gate.open();
@@ -40,7 +41,7 @@ Deno.test("what is under way when the grace is over is broken off, and counts as
   await using rig = new Rig({ "one.test": [host.host] });
   const id = await rig.send("a@one.test");
   rig.delivery.start();
-  await rig.until(() => host.pending === 1);
+  await until(() => host.pending === 1);
   const before = await rig.message(id);
   const stopped = rig.stop(1000);
   rig.clock.advance(1000);
@@ -57,7 +58,7 @@ Deno.test("a stop breaks off connections that are being made, and does not try t
   await using rig = new Rig({ "one.test": [silent.host, next.host] });
   const ids = await rig.sendMany(3, "a@one.test");
   rig.delivery.start();
-  await rig.until(() => silent.pending === 3);
+  await until(() => silent.pending === 3);
   await rig.stop();
   assertEquals(next.messages, []);
   const messages = await Promise.all(ids.map((id) => rig.message(id)));
@@ -71,13 +72,13 @@ Deno.test("a stop that breaks off does not go on over another kept connection", 
   await using rig = new Rig({ "one.test": [host.host] }, { settings: { idleTimeout: MINUTE } });
   await rig.sendMany(3, "a@one.test");
   rig.delivery.start();
-  await rig.until(() => host.pending === 3);
+  await until(() => host.pending === 3);
   gate.open();
-  await rig.until(() => host.messages.length === 3);
+  await until(() => host.messages.length === 3);
   await rig.idle();
   host.answer = (moment) => moment === "MAIL" ? new Gate().wait() : undefined;
   await rig.send("late@one.test");
-  await rig.until(() => host.pending === 1);
+  await until(() => host.pending === 1);
   await rig.stop();
   assertEquals(host.commands.filter((line) => line.startsWith("MAIL")).length, 4);
   assertEquals(rig.queue.counts().messages, 1);
@@ -92,7 +93,7 @@ Deno.test("of an attempt that is broken off the verdicts that were given count",
   await using rig = new Rig({ "one.test": [host.host] });
   const id = await rig.send(["a@one.test", "never@one.test"], "");
   rig.delivery.start();
-  await rig.until(() => host.commands.includes("DATA") && host.pending === 1);
+  await until(() => host.commands.includes("DATA") && host.pending === 1);
   await rig.stop();
   const { recipients, history } = await rig.message(id);
   assertEquals(recipients.map(({ status }) => status), ["waiting", "bounced"]);
@@ -107,7 +108,7 @@ Deno.test("a stop leaves nothing of destinations that rest", async () => {
   await rig.sendMany(10, "a@one.test");
   await rig.send(["a@one.test", "a@two.test"]);
   rig.delivery.start();
-  await rig.until(() => rig.deferred.length > 1);
+  await until(() => rig.deferred.length > 1);
   await rig.idle();
   await rig.stop();
   assertEquals(rig.queue.counts().messages, 11);
@@ -121,12 +122,12 @@ Deno.test("an attempt that cannot be recorded is made again later, and not at on
   queue.beforeSettle = failing(1);
   rig.delivery.start();
   await rig.send("a@one.test");
-  await rig.until(() => host.messages.length === 1);
+  await until(() => host.messages.length === 1);
   await rig.pass(5 * MINUTE - 1);
   assertEquals([host.messages.length, rig.queue.counts().messages], [1, 1]);
   assertEquals(rig.delivered, []);
   await rig.pass(1);
-  await rig.until(() => host.messages.length === 2);
+  await until(() => host.messages.length === 2);
   await rig.idle();
   assertEquals(rig.queue.counts().messages, 0);
   assertEquals(rig.delivered.length, 1);
@@ -137,7 +138,7 @@ Deno.test("a queue that cannot record a rest gets its message back, to be tried 
   await using rig = new Rig({ "one.test": [deadHost()] }, { queue, clock: queue.clock });
   rig.delivery.start();
   await rig.send("a@one.test");
-  await rig.until(() => rig.deferred.length === 1);
+  await until(() => rig.deferred.length === 1);
   await rig.idle();
   queue.beforeSettle = failing(1);
   const id = await rig.send("b@one.test");
@@ -158,7 +159,7 @@ Deno.test("a bounce that cannot be queued is tried again, and its message stays 
   assertEquals((await rig.message(id)).recipients[0]!.status, "failed");
   assertEquals(home.messages.length, 0);
   await rig.pass(5 * MINUTE);
-  await rig.until(() => home.messages.length === 1);
+  await until(() => home.messages.length === 1);
   await rig.idle();
   assertEquals(rig.bounced.length, 1);
   assertEquals(rig.queue.counts().messages, 0);
@@ -176,5 +177,5 @@ Deno.test("a queue that cannot say what is due is asked again, and not all the t
   await rig.pass(10_000);
   assertEquals(queue.claims, 2);
   await rig.pass(10_000);
-  await rig.until(() => host.messages.length === 1);
+  await until(() => host.messages.length === 1);
 });

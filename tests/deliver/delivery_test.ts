@@ -1,7 +1,8 @@
 /** The delivery loop against real connections: who goes when, over how many connections, and what is recorded. */
 import { assert, assertEquals } from "@std/assert";
 import { MailHost, type Moment } from "../helpers/mail_host.ts";
-import { deadHost, Gate, MINUTE, Rig, turns } from "./delivery_rig.ts";
+import { Gate, turns, until } from "../helpers/waiting.ts";
+import { deadHost, MINUTE, Rig } from "./delivery_rig.ts";
 
 /** Makes a host wait at the final dot until the gate is opened. */
 function waitingAt(gate: Gate) {
@@ -29,7 +30,7 @@ Deno.test("many messages go over one connection, as many as it may carry", async
   await using rig = new Rig({ "one.test": [host.host] }, { settings });
   await rig.sendMany(30, "a@one.test");
   rig.delivery.start();
-  await rig.until(() => host.messages.length === 30);
+  await until(() => host.messages.length === 30);
   await rig.idle();
   assertEquals(host.connections, 3);
 });
@@ -39,11 +40,11 @@ Deno.test("a connection that is not used is given up after its time", async () =
   await using rig = new Rig({ "one.test": [host.host] }, { settings: { idleTimeout: 5000 } });
   rig.delivery.start();
   await rig.send("a@one.test");
-  await rig.until(() => host.messages.length === 1);
+  await until(() => host.messages.length === 1);
   await rig.idle();
   assertEquals(host.open, 1);
   rig.clock.advance(5000);
-  await rig.until(() => host.open === 0);
+  await until(() => host.open === 0);
   assertEquals(host.commands.at(-1), "QUIT");
 });
 
@@ -52,10 +53,10 @@ Deno.test("a kept connection that died meanwhile costs neither an attempt nor a 
   await using rig = new Rig({ "one.test": [host.host] });
   rig.delivery.start();
   await rig.send("a@one.test");
-  await rig.until(() => host.messages.length === 1);
+  await until(() => host.messages.length === 1);
   host.answer = (moment) => moment === "MAIL" && host.connections === 1 ? "" : undefined;
   await rig.send("b@one.test");
-  await rig.until(() => host.messages.length === 2);
+  await until(() => host.messages.length === 2);
   await rig.idle();
   assertEquals([host.connections, rig.deferred.length], [2, 0]);
 });
@@ -67,11 +68,11 @@ Deno.test("a destination has no more connections than it may have", async () => 
   await using rig = new Rig({ "one.test": [host.host] }, { settings });
   await rig.sendMany(20, "a@one.test");
   rig.delivery.start();
-  await rig.until(() => host.pending === 3);
+  await until(() => host.pending === 3);
   await turns();
   assertEquals([host.pending, host.connections], [3, 3]);
   gate.open();
-  await rig.until(() => host.messages.length === 20);
+  await until(() => host.messages.length === 20);
   assertEquals(host.mostOpen, 3);
 });
 
@@ -84,11 +85,11 @@ Deno.test("all destinations together have no more attempts than the limit", asyn
   await rig.sendMany(10, "a@one.test");
   await rig.sendMany(10, "a@two.test");
   rig.delivery.start();
-  await rig.until(() => one.pending + two.pending === 4);
+  await until(() => one.pending + two.pending === 4);
   await turns();
   assertEquals([one.pending + two.pending, one.connections + two.connections], [4, 4]);
   gate.open();
-  await rig.until(() => one.messages.length + two.messages.length === 20);
+  await until(() => one.messages.length + two.messages.length === 20);
 });
 
 Deno.test("destinations take turns, however much mail one of them has", async () => {
@@ -98,7 +99,7 @@ Deno.test("destinations take turns, however much mail one of them has", async ()
   await rig.sendMany(10, "a@one.test");
   await rig.sendMany(3, "a@two.test");
   rig.delivery.start();
-  await rig.until(() => host.messages.length === 13);
+  await until(() => host.messages.length === 13);
   const order = host.messages.map(({ recipients }) => recipients[0]!);
   assert(order.lastIndexOf("a@two.test") < 8, order.join());
 });
@@ -110,7 +111,7 @@ Deno.test("a destination that hangs does not delay another", async () => {
   await rig.sendMany(300, "a@hang.test");
   await rig.sendMany(20, "a@good.test");
   rig.delivery.start();
-  await rig.until(() => good.messages.length === 20);
+  await until(() => good.messages.length === 20);
   assertEquals(hanging.messages, []);
 });
 
@@ -119,7 +120,7 @@ Deno.test("the next host is tried where one fails, and each try is on record", a
   await using rig = new Rig({ "one.test": [deadHost(), host.host] });
   rig.delivery.start();
   const id = await rig.send("a@one.test");
-  await rig.until(() => rig.deferred.length === 1);
+  await until(() => rig.deferred.length === 1);
   await rig.idle();
   const { recipients, history } = await rig.message(id);
   assertEquals(recipients[0]!.attempts, 1);
@@ -141,7 +142,7 @@ Deno.test("of one message each recipient is delivered, tried again or bounced, e
   await using rig = new Rig({ "one.test": [host.host], "me.test": [home.host] });
   rig.delivery.start();
   const id = await rig.send(["now@one.test", "later@one.test", "never@one.test"]);
-  await rig.until(() => home.messages.length === 1);
+  await until(() => home.messages.length === 1);
   await rig.idle();
   const { recipients } = await rig.message(id);
   assertEquals(recipients.map(({ status }) => status), ["delivered", "waiting", "bounced"]);
@@ -149,7 +150,7 @@ Deno.test("of one message each recipient is delivered, tried again or bounced, e
   assertEquals(home.messages[0]!.from, "");
   host.answer = () => undefined;
   await rig.pass(5 * MINUTE);
-  await rig.until(() => host.messages.length === 2);
+  await until(() => host.messages.length === 2);
   await rig.idle();
   const taken = host.messages.map(({ recipients }) => recipients);
   assertEquals(taken, [["now@one.test"], ["later@one.test"]]);
@@ -165,7 +166,7 @@ Deno.test("more recipients than one transaction takes go in several", async () =
   rig.delivery.start();
   const recipients = ["a", "b", "c", "d", "e"].map((name) => `${name}@one.test`);
   await rig.send(recipients);
-  await rig.until(() => host.messages.length === 3);
+  await until(() => host.messages.length === 3);
   await rig.idle();
   assertEquals(host.messages.flatMap(({ recipients }) => recipients).sort(), recipients);
   assertEquals(rig.queue.counts().messages, 0);
@@ -180,7 +181,7 @@ Deno.test("recipients that are too many for the host go at once in the next tran
   await using rig = new Rig({ "one.test": [host.host] });
   rig.delivery.start();
   await rig.send(["a@one.test", "b@one.test", "c@one.test", "d@one.test", "e@one.test"]);
-  await rig.until(() => host.messages.length === 3);
+  await until(() => host.messages.length === 3);
   await rig.idle();
   assertEquals(host.messages.map(({ recipients }) => recipients.length), [2, 2, 1]);
   assertEquals(rig.queue.counts().messages, 0);
@@ -191,16 +192,16 @@ Deno.test("a host that takes two connections only gets two, and does not rest", 
   await using host = new MailHost(async (moment) => {
     if (moment === ".") return await gate.wait();
     if (moment !== "CONNECT" || host.open <= 2) return undefined;
-    await rig.until(() => host.messages.length > 0 || inContent(host) === 2);
+    await until(() => host.messages.length > 0 || inContent(host) === 2);
     return "421 4.7.0 too many connections";
   });
   const inContent = ({ commands }: MailHost) => commands.filter((one) => one === "DATA").length;
   await using rig = new Rig({ "one.test": [host.host] });
   await rig.sendMany(30, "a@one.test");
   rig.delivery.start();
-  await rig.until(() => inContent(host) === 2 && host.open === 2);
+  await until(() => inContent(host) === 2 && host.open === 2);
   gate.open();
-  await rig.until(() => host.messages.length === 30);
+  await until(() => host.messages.length === 30);
   await rig.idle();
   assertEquals(rig.deferred, []);
   assertEquals(rig.delivered.length, 30);
