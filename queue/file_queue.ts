@@ -130,9 +130,13 @@ export class FileQueue implements Queue {
     );
   }
 
+  hasRoom(size: number): boolean {
+    return this.#space.hasRoom(size);
+  }
+
   draft(): Draft {
     this.#assertOpen();
-    if (this.#space.isLow()) {
+    if (!this.#space.hasRoom(0)) {
       throw new QueueError("no-space", `space is low for ${this.#options.directory}`);
     }
     const inUse = (id: string) => this.#list.get(id) !== undefined || this.#drafts.has(id);

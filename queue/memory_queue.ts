@@ -43,6 +43,10 @@ export class MemoryQueue implements Queue {
     this.#clock = clock;
   }
 
+  hasRoom(): boolean {
+    return true;
+  }
+
   draft(): Draft {
     this.#assertOpen();
     const id = newId(this.#clock.now(), (id) => this.#list.get(id) !== undefined);

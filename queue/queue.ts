@@ -224,6 +224,12 @@ export interface QueueCounts {
 
 /** A durable queue of messages. */
 export interface Queue {
+  /**
+   * Whether there is room for a message of `size` octets, as far as is known
+   * without waiting; 0 where the size is not known. False does not mean that
+   * there was, and true does not mean that there will be, room.
+   */
+  hasRoom(size: number): boolean;
   /** Begins a message. @throws {QueueError} `no-space` below the low-water mark. */
   draft(): Draft;
   /**

@@ -13,27 +13,31 @@ import { messageOf } from "./storage_error.ts";
 /** How long a measurement is good for, ms. */
 const FRESH_FOR = 5000;
 
-/** Knows, without waiting, whether space is low. */
+/** Knows, without waiting, whether there is room. Sizes in octets. */
 export class SpaceWatch {
   readonly #clock: Clock;
   readonly #lowWater: number;
   readonly #measuring: SharedTask;
   #measuredAt = -Infinity;
-  #low = false;
+  /** What was free when it was last measured. */
+  #free = Infinity;
   #blind = false;
 
-  /** Makes one; `lowWater` and what `freeSpace` gives are octets. */
+  /** Makes one; there is room as long as `lowWater` stays free. */
   constructor(clock: Clock, lowWater: number, freeSpace: () => Promise<number>) {
     this.#clock = clock;
     this.#lowWater = lowWater;
     this.#measuring = new SharedTask(() => this.#measure(freeSpace));
   }
 
-  /** Whether less than the low-water mark was free when last measured; measures again in the background when that is long ago. */
-  isLow(): boolean {
+  /**
+   * Whether the low-water mark would still have been free with `size` octets more
+   * when last measured; measures again in the background when that is long ago.
+   */
+  hasRoom(size: number): boolean {
     const stale = this.#clock.now() - this.#measuredAt >= FRESH_FOR;
     if (stale && !this.#measuring.busy) void this.#measuring.run();
-    return this.#low;
+    return this.#free - size >= this.#lowWater;
   }
 
   /** Measures now; never rejects. */
@@ -49,9 +53,9 @@ export class SpaceWatch {
   async #measure(freeSpace: () => Promise<number>): Promise<void> {
     this.#measuredAt = this.#clock.now();
     try {
-      this.#setLow(await freeSpace() < this.#lowWater);
+      this.#setFree(await freeSpace());
     } catch (error) {
-      this.#setLow(false);
+      this.#setFree(Infinity);
       this.#sayBlind(error);
     }
   }
@@ -63,12 +67,13 @@ export class SpaceWatch {
     log("queue").warn(message, { error: messageOf(error) });
   }
 
-  #setLow(low: boolean): void {
-    if (low !== this.#low) {
-      const say = log("queue");
-      if (low) say.warn("Space is low: no new mail is taken", { lowWater: this.#lowWater });
-      else say.info("There is space again: new mail is taken");
-    }
-    this.#low = low;
+  #setFree(free: number): void {
+    const wasLow = this.#free < this.#lowWater;
+    const isLow = free < this.#lowWater;
+    this.#free = free;
+    if (isLow === wasLow) return;
+    const say = log("queue");
+    if (isLow) say.warn("Space is low: no new mail is taken", { free, lowWater: this.#lowWater });
+    else say.info("There is space again: new mail is taken");
   }
 }

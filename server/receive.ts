@@ -62,9 +62,21 @@ export class Receiver implements SessionHandler {
 
   /** MAIL. */
   mail(mail: MailCommand, client: ClientInfo): MaybePromise<SmtpReply> {
-    const { hooks } = this.#options;
+    const { hooks, queue } = this.#options;
+    // RFC 1870 §6.1: better refused now than after the content has come.
+    if (!queue.hasRoom(mail.size ?? 0)) return this.#noRoom(mail, client);
     if (hooks.mail === undefined) return SENDER_OK;
     return this.#askMail(hooks.mail, mail, client);
+  }
+
+  #noRoom({ reversePath: from, size }: MailCommand, client: ClientInfo): SmtpReply {
+    logger.info("sender refused", {
+      client: client.address,
+      from,
+      size,
+      reply: replyText(NO_SPACE),
+    });
+    return NO_SPACE;
   }
 
   async #askMail(

@@ -391,6 +391,22 @@ Deno.test("below the low-water mark no draft is begun, until there is space agai
   await queue.close();
 });
 
+Deno.test("there is room for a message as long as it leaves the low-water mark free", async () => {
+  const disk = new SimDisk();
+  const clock = new TestClock();
+  disk.free = 3000;
+  const queue = await open(disk, clock, { lowWater: 2000 });
+  assertEquals([0, 1000, 1001].map((size) => queue.hasRoom(size)), [true, true, false]);
+  disk.free = 1999;
+  clock.advance(5000);
+  assert(queue.hasRoom(0), "it is not known yet");
+  await eventually(() => !queue.hasRoom(0));
+  disk.free = undefined;
+  clock.advance(5000);
+  await eventually(() => queue.hasRoom(1e12));
+  await queue.close();
+});
+
 Deno.test("a refusal for want of space makes it look at the space at once", async () => {
   const disk = new SimDisk();
   const queue = await open(disk, new TestClock(), { lowWater: 2000 });

@@ -210,6 +210,26 @@ Deno.test("a client that is not trusted may send to local domains and nowhere el
     assertEquals(await peer.ask("RCPT TO:<b@us.example>"), "250 2.1.5 Recipient OK");
   }));
 
+Deno.test("without room for a message its sender is refused at MAIL, until there is room again", () => {
+  let room = 0;
+  const queue: QueueKind = (clock, check) =>
+    inMemory(clock, (queue) => {
+      queue.hasRoom = (size) => size < room;
+      return check(queue);
+    });
+  return withReceiver(queue, {}, async ({ connect, queue }) => {
+    const peer = await connect();
+    await peer.hello();
+    const noSpace = "452 4.3.1 Insufficient system storage, try again later";
+    assertEquals(await peer.ask("MAIL FROM:<a@example.org>"), noSpace);
+    room = 2000;
+    assertEquals(await peer.ask("MAIL FROM:<a@example.org> SIZE=2000"), noSpace);
+    assertEquals(await peer.ask("MAIL FROM:<a@example.org> SIZE=1999"), "250 2.1.0 Sender OK");
+    await assertUsable(peer);
+    assertEquals(queue.counts().messages, 1);
+  });
+});
+
 const STORAGE: [QueueErrorKind, string][] = [
   ["no-space", "452 4.3.1 Insufficient system storage, try again later"],
   ["storage", LOCAL_ERROR],
