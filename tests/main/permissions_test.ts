@@ -8,9 +8,11 @@ import { DnsServer } from "../helpers/dns_server.ts";
 import { NpmMailHost } from "../helpers/npm_mail_host.ts";
 import { type Serving, withServer } from "../helpers/program.ts";
 import { withTempDir } from "../helpers/temp_dir.ts";
+import { tool } from "../helpers/tools.ts";
 import { Peer } from "../transport/peer.ts";
 
 const README = await Deno.readTextFile(new URL("../../README.md", import.meta.url));
+const UNIT_FILE = new URL("../../docs/deno-smtp-server.service", import.meta.url);
 const ATTEMPTS = new URL("attempts.ts", import.meta.url).href;
 
 /** The flags of `deno run` in the README's line. */
@@ -173,3 +175,32 @@ posixTest(
       }, flags);
     }),
 );
+
+posixTest(
+  "the systemd unit has the README's flags, for the directories that systemd gives it",
+  async () => {
+    const unit = (await Deno.readTextFile(UNIT_FILE)).replaceAll(/\\\n */g, "");
+    const [, flags] = /^ExecStart=\S+ run (.*) \S+main\.ts$/m.exec(unit)!;
+    const [state, config, credentials] = ["%S/deno-smtp", "%E/deno-smtp", "%d"];
+    assertEquals(
+      flags!.split(" ").filter((flag) => !["--cached-only", "--frozen"].includes(flag)),
+      flagsFor(state!, config!, credentials!),
+    );
+  },
+);
+
+const ANALYZE = tool("systemd-analyze");
+
+Deno.test({
+  name: "systemd finds nothing wrong with the unit",
+  ignore: ANALYZE === undefined,
+  fn: () =>
+    withTempDir(async (directory) => {
+      const unit = await Deno.readTextFile(UNIT_FILE);
+      const file = `${directory}/deno-smtp-server.service`;
+      await Deno.writeTextFile(file, unit.replace("/usr/local/bin/deno", Deno.execPath()));
+      const { code, stderr } = await new Deno.Command(ANALYZE!, { args: ["verify", file] })
+        .output();
+      assertEquals([code, decode(stderr)], [0, ""]);
+    }),
+});
