@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { encode } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { log } from "../base/log.ts";
 import type { MaybePromise } from "../base/maybe_promise.ts";
@@ -42,6 +43,10 @@ const RECIPIENT_OK = reply(250, "2.1.5", "Recipient OK");
 const NO_SPACE = reply(452, "4.3.1", "Insufficient system storage, try again later");
 const LOOPS = reply(554, "5.4.6", "Too many Received headers, the message loops");
 const HEADER_TOO_LONG = reply(552, "5.3.4", "Header section too long");
+
+const SPACE = 32;
+const TAB = 9;
+const BLANK_LINE = encode("\r\n");
 
 const logger = log("receive");
 
@@ -163,11 +168,21 @@ class IncomingSink implements MessageSink {
   write(chunk: Uint8Array): MaybePromise<void> {
     if (this.#refusal) return;
     if (!this.#header.facts.complete) {
+      if (this.#header.facts.octets === 0) this.#closeTrace(chunk);
       this.#header.write(chunk);
       this.#refusal = this.#headerRefusal();
       if (this.#refusal) return this.#draft.abort();
     }
     return this.#draft.write(chunk);
+  }
+
+  /**
+   * White space at the very start of the content would go on our own Received field
+   * (RFC 5322 §2.2.3) with what the client wants it to say. Such content has no header
+   * section, so a blank line comes before it.
+   */
+  #closeTrace(start: Uint8Array): void {
+    if (start[0] === SPACE || start[0] === TAB) this.#draft.write(BLANK_LINE);
   }
 
   /** Content without a blank line is header to its end. */

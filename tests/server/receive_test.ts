@@ -65,6 +65,17 @@ for (const [name, kind] of QUEUES) {
       );
     }));
 
+  Deno.test(`${name}: content that begins with white space does not go on the Received field`, () =>
+    withReceiver(kind, {}, async ({ connect, queue }) => {
+      const peer = await connect();
+      await peer.hello();
+      for (const content of ["\tby a host of my choice; ", "  ", " \r\n\r\nx"]) {
+        assertMatch(await peer.send(content), /^250 /);
+        const { text } = await received(queue);
+        assertStringIncludes(text, ` +0000\r\n\r\n${content}\r\n`);
+      }
+    }));
+
   Deno.test(`${name}: a refused, a reset and an interrupted message leave nothing`, () =>
     withReceiver(kind, { limits: { hops: 1 } }, async ({ connect, queue }) => {
       const peer = await connect();
