@@ -1,4 +1,5 @@
 /** A receiver behind a real transport, over a queue of the test's choice. */
+import { assertMatch } from "@std/assert";
 import { DEFAULT_LIMITS, type Limits } from "../../config/config.ts";
 import type { Hooks } from "../../policy/hooks.ts";
 import { RelayPolicy } from "../../policy/relay.ts";
@@ -10,7 +11,11 @@ import { Receiver } from "../../server/receive.ts";
 import { withTempDir } from "../helpers/temp_dir.ts";
 import { TestClock } from "../helpers/test_clock.ts";
 import { claimOne, textOf } from "../queue/fixtures.ts";
+import type { Peer } from "../transport/peer.ts";
 import { HOSTNAME, type Running, withTransport } from "../transport/running.ts";
+
+/** The reply to what failed here and not at the client. */
+export const LOCAL_ERROR = "451 4.3.0 Local error, try again later";
 
 /** Runs a check with a queue, and closes that afterwards. */
 export type QueueKind = (clock: TestClock, check: (queue: Queue) => Promise<void>) => Promise<void>;
@@ -85,4 +90,13 @@ export function withReceiver(
 export async function received(queue: Queue): Promise<{ message: QueuedMessage; text: string }> {
   const claim = await claimOne(queue);
   return { message: claim.message, text: await textOf(claim.content()) };
+}
+
+/** The session goes on: a message with nothing to object to is taken. */
+export async function assertUsable(peer: Peer): Promise<void> {
+  await peer.ask("RSET");
+  assertMatch(
+    await peer.send("Subject: hello\r\n\r\nWorld"),
+    /^250 2\.0\.0 Queued as [0-9A-Z]{26}$/,
+  );
 }
