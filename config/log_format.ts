@@ -7,6 +7,7 @@
  */
 import type { LogRecord } from "@logtape/logtape";
 import { cyan, dim, red, yellow } from "@std/fmt/colors";
+import { escapeMisleading } from "../base/printable.ts";
 import type { LogLevel } from "./schema.ts";
 
 /** The longest form of one field, in UTF-16 units; what is longer is cut. */
@@ -14,13 +15,6 @@ const LONGEST_FIELD = 4096;
 
 /** How deep the causes of an error are told. */
 const DEEPEST_CAUSE = 5;
-
-/**
- * What JSON leaves as it is and a terminal or a reader may be misled by: DEL
- * and the C1 controls, line separators, invisible and bidirectional controls.
- */
-const MISLEADING =
-  /[\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
 
 /** Text that can stand in a line for people without quotes. */
 const BARE = /^[\w.:@/[\]<>+-]+$/;
@@ -91,11 +85,7 @@ function message({ message }: LogRecord): string {
 /** A text in quotes, bounded and without anything misleading. */
 function quote(text: string): string {
   const cut = text.length > LONGEST_FIELD ? `${text.slice(0, LONGEST_FIELD)}…` : text;
-  return JSON.stringify(cut).replace(MISLEADING, escape);
-}
-
-function escape(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return escapeMisleading(JSON.stringify(cut));
 }
 
 /** A text as it is where that is safe, else in quotes. */
@@ -108,7 +98,7 @@ function render(value: unknown): string {
   if (typeof value === "string") return quote(value);
   try {
     const json = JSON.stringify(value, plain) ?? quote(typeof value);
-    return json.length > LONGEST_FIELD ? quote(json) : json.replace(MISLEADING, escape);
+    return json.length > LONGEST_FIELD ? quote(json) : escapeMisleading(json);
   } catch {
     return quote("[not printable]");
   }

@@ -10,7 +10,8 @@
  *
  * @module
  */
-import { printable, replyText, type SmtpReply } from "../protocol/reply.ts";
+import { printable } from "../base/printable.ts";
+import { replyText, type SmtpReply } from "../protocol/reply.ts";
 import { ReplySyntaxError } from "../protocol/reply_reader.ts";
 import { type DeliveryError, type FailureScope, QueueError } from "../queue/queue.ts";
 import { TimeoutError } from "../transport/connection.ts";

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { printable as oneLine } from "../base/printable.ts";
 
 /** The length lines should have (RFC 5322 §2.1.1). */
 const LINE_LENGTH = 78;
@@ -15,12 +16,10 @@ const LONGEST_WORD = 240;
 /** The most of an address that is repeated, in UTF-16 units: a local part of 64, `@`, a domain of 255 (RFC 5321 §4.5.3.1). As UTF-8 it fits a line. */
 export const LONGEST_ADDRESS = 320;
 
-/** One line of at most `longest` UTF-16 units: runs of control characters and line separators become a space. */
+/** One line of at most `longest` UTF-16 units: runs of characters that are no text become a space. */
 export function printable(text: string, longest: number): string {
   // Cut first: the text may be a megabyte, and a space more or less at its end is no matter.
-  // deno-lint-ignore no-control-regex
-  const flat = text.slice(0, longest).replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029]+/g, " ");
-  return flat.toWellFormed();
+  return oneLine(text.slice(0, longest)).toWellFormed();
 }
 
 /** The text with everything but US-ASCII replaced by `?`. */

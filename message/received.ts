@@ -6,6 +6,7 @@
  * @module
  */
 import { type Bytes, encode } from "../base/bytes.ts";
+import { isPrintable } from "../base/printable.ts";
 import { rfc5322Date } from "./date.ts";
 import type { ClientInfo, TlsInfo } from "./envelope.ts";
 import { LONGEST_ADDRESS } from "./fold.ts";
@@ -66,9 +67,6 @@ function tlsComment({ version, cipher }: TlsInfo): string {
 function forClause(recipients: readonly string[]): string {
   const [address] = recipients;
   if (address === undefined || recipients.length > 1) return "";
-  // deno-lint-ignore no-control-regex
-  if (address.length > LONGEST_ADDRESS || /[\x00-\x1f\x7f-\x9f\u2028\u2029]/.test(address)) {
-    return "";
-  }
+  if (address.length > LONGEST_ADDRESS || !isPrintable(address)) return "";
   return `\r\n\tfor <${address}>`;
 }

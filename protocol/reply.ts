@@ -5,6 +5,7 @@
  * @module
  */
 import { encode } from "../base/bytes.ts";
+import { printable } from "../base/printable.ts";
 
 /** A reply: a code, mostly an enhanced status code, and text. */
 export interface SmtpReply {
@@ -28,12 +29,6 @@ export function isPositive(answer: SmtpReply): boolean {
 
 /** The longest text put on one reply line; RFC 5321 §4.5.3.1.5 allows 512 octets for the line. */
 const LONGEST_TEXT = 480;
-
-/** The text on one line: each run of control characters and line separators becomes a space. */
-export function printable(text: string): string {
-  // deno-lint-ignore no-control-regex
-  return text.replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029]+/g, " ");
-}
 
 /** Text made safe for a reply line: one line, printable, bounded. */
 function safe(text: string): string {

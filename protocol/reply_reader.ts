@@ -8,8 +8,9 @@
  * @module
  */
 import { CR, decode, LF } from "../base/bytes.ts";
+import { printable } from "../base/printable.ts";
 import { Input } from "./input.ts";
-import { printable, reply, type SmtpReply } from "./reply.ts";
+import { reply, type SmtpReply } from "./reply.ts";
 
 /** Octets of a reply line; RFC 5321 §4.5.3.1.5 allows 512, which servers are known to pass. */
 const LONGEST_LINE = 4096;

@@ -7,6 +7,7 @@
  */
 import { crc32 } from "node:zlib";
 import { type Bytes, decodeStrict } from "../base/bytes.ts";
+import { escapeMisleading } from "../base/printable.ts";
 import { isId } from "./id.ts";
 import type { Attempt, QueuedMessage, Recipient } from "./queue.ts";
 
@@ -102,9 +103,10 @@ function messageFromJson(json: MessageJson): SpoolRecord | undefined {
   return { type: "queued", message, content };
 }
 
-/** The JSON text of a message, for the journal; with `indent`, for a file that people read. */
+/** The JSON text of a message, for the journal; with `indent`, for a file that people read, where no character may mislead them. */
 export function queuedText(message: QueuedMessage, content?: string, indent?: number): string {
-  return JSON.stringify(messageToJson(message, content), null, indent);
+  const text = JSON.stringify(messageToJson(message, content), null, indent);
+  return indent === undefined ? text : escapeMisleading(text);
 }
 
 /** The JSON text that says a message is filed. */
