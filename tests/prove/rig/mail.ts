@@ -57,6 +57,11 @@ export function bulky(name: string, ...treatments: Treatment[]): Mail {
   return mail(name, treatments, `Subject: ${name}\r\n\r\n${line.repeat(70)}`);
 }
 
+/** Some messages with one recipient each, whose names begin alike. */
+export function many(count: number, name: string, make: (name: string) => Mail): Mail[] {
+  return Array.from({ length: count }, (_, i) => make(`${name}${i}`));
+}
+
 function mail(name: string, treatments: readonly Treatment[], text: string): Mail {
   const recipients = (treatments.length > 0 ? treatments : ["taken"])
     .map((treatment, i) => `${name}.${i}@${treatment}.test`);

@@ -7,6 +7,7 @@
  */
 import { hashOf, type Mail, nameOf, senderOf, treatmentOf } from "../rig/mail.ts";
 import type { NextHop, Taken } from "../rig/next_hop.ts";
+import type { Recorder } from "../rig/play.ts";
 
 /** Why something was delivered again. */
 export type DuplicateReason = "delivery not recorded" | "bounce not recorded";
@@ -30,7 +31,7 @@ export interface Judgement {
 }
 
 /** The books of one trial. */
-export class Books {
+export class Books implements Recorder {
   readonly #hop: NextHop;
   readonly #submitted = new Map<string, Mail>();
   readonly #acknowledged = new Set<string>();
@@ -70,7 +71,11 @@ export class Books {
       mail.recipients.filter((address) => !byAddress.has(this.goalOf(address)));
     const duplicates = new Map<DuplicateReason, number>();
     const unexplained: string[] = [];
-    for (const taken of byAddress.values()) this.#judgeRepeats(taken, duplicates, unexplained);
+    for (const taken of byAddress.values()) {
+      const byContent = Map.groupBy(taken, ({ hash }) => hash);
+      for (const same of byContent.values()) this.#judgeRepeats(same, duplicates, unexplained);
+      this.#judgeBounces(taken[0]!.address, byContent.size - 1, duplicates, unexplained);
+    }
     const came = new Set(this.#hop.taken.map(({ address }) => nameOf(address)));
     const changed = this.#hop.taken.filter((taken) => this.#isChanged(taken));
     return {
@@ -91,18 +96,25 @@ export class Books {
     unexplained: string[],
   ): void {
     for (const [i, { address, run }] of taken.slice(0, -1).entries()) {
-      const reason = taken[i + 1]!.run === run ? undefined : this.#whyAgain(address, run);
-      if (reason === undefined) unexplained.push(`${address} got it again after ${run}`);
-      else duplicates.set(reason, (duplicates.get(reason) ?? 0) + 1);
+      const explained = taken[i + 1]!.run !== run && this.#open.get(run)?.has(address);
+      if (explained) add(duplicates, "delivery not recorded", 1);
+      else unexplained.push(`${address} got it again after ${run}`);
     }
   }
 
-  #whyAgain(address: string, run: string): DuplicateReason | undefined {
-    const open = this.#open.get(run) ?? new Set();
-    if (open.has(address)) return "delivery not recorded";
-    const recipients = this.#submitted.get(nameOf(address))?.recipients ?? [];
-    const untold = recipients.some((one) => this.goalOf(one) === address && open.has(one));
-    return untold ? "bounce not recorded" : undefined;
+  /** Each run that left a refused recipient open may have queued a bounce that is made again. */
+  #judgeBounces(
+    sender: string,
+    further: number,
+    duplicates: Map<DuplicateReason, number>,
+    unexplained: string[],
+  ): void {
+    if (further === 0) return;
+    const leftOpen = [...this.#open.values()].filter((open) =>
+      [...open].some((address) => address !== sender && this.goalOf(address) === sender)
+    );
+    if (further <= leftOpen.length) add(duplicates, "bounce not recorded", further);
+    else unexplained.push(`${sender} got ${further} further bounces`);
   }
 
   /** Whether content is not what was sent; what a bounce says is not judged here. */
@@ -111,4 +123,8 @@ export class Books {
     if (mail === undefined) return true;
     return address !== mail.sender && hash !== hashOf(mail.content);
   }
+}
+
+function add(counts: Map<DuplicateReason, number>, reason: DuplicateReason, count: number): void {
+  counts.set(reason, (counts.get(reason) ?? 0) + count);
 }

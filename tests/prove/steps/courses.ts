@@ -5,8 +5,8 @@
  *
  * @module
  */
-import { binary, bulky, large, type Mail, small } from "../rig/mail.ts";
-import type { Play } from "./play.ts";
+import { binary, large, many, small } from "../rig/mail.ts";
+import type { Play } from "../rig/play.ts";
 
 /** A course. The server is stopped in good order after `run`. */
 export interface Course {
@@ -41,10 +41,6 @@ export interface EarlierRun {
 const HOLD = ["--hold"];
 /** As many as one batch of the journal takes up together. */
 const TOGETHER = 8;
-/** Bulky messages that fill a segment of 32 MiB, and a few more. */
-const A_SEGMENT = 92;
-/** Connections over which bulky messages come. */
-const SENDERS = 4;
 
 /** All courses. */
 export const COURSES: readonly Course[] = [
@@ -61,7 +57,7 @@ export const COURSES: readonly Course[] = [
   {
     name: "group commit, and a stop with all of it unfinished",
     flags: HOLD,
-    run: (play) => play.bringTogether(...many(TOGETHER, small)),
+    run: (play) => play.bringTogether(...many(TOGETHER, "m", small)),
   },
   {
     name: "final delivery",
@@ -101,7 +97,7 @@ export const COURSES: readonly Course[] = [
     name: "segment rotation, and removal of one that nobody needs",
     long: true,
     from: "create journal/00000002",
-    run: (play) => fillSegments(play, 1),
+    run: (play) => play.fillSegments(1),
   },
   {
     name: "a surplus segment is emptied, and removed",
@@ -110,7 +106,7 @@ export const COURSES: readonly Course[] = [
     async run(play) {
       play.stall("slow.0@taken.test");
       await play.bring(small("slow"));
-      await fillSegments(play, 4);
+      await play.fillSegments(4);
       play.goOn();
       await play.untilTaken(["slow.0@taken.test"]);
     },
@@ -142,21 +138,6 @@ export const COURSES: readonly Course[] = [
     },
   },
 ];
-
-function many(count: number, make: (name: string) => Mail): Mail[] {
-  return Array.from({ length: count }, (_, i) => make(`m${i}`));
-}
-
-/** Brings bulky messages until that many segments are full, and waits until all are delivered. */
-async function fillSegments(play: Play, segments: number): Promise<void> {
-  const mails = many(segments * A_SEGMENT, bulky);
-  const share = Math.ceil(mails.length / SENDERS);
-  await Promise.all(Array.from(
-    { length: SENDERS },
-    (_, i) => play.bring(...mails.slice(i * share, (i + 1) * share)),
-  ));
-  await play.untilTaken(mails.flatMap(({ recipients }) => recipients));
-}
 
 /** What crashes leave: a torn record, a file half written, content that nothing names. */
 async function leaveLitter(spool: string): Promise<void> {

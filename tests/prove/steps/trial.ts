@@ -11,7 +11,7 @@ import type { Setting } from "../rig/setting.ts";
 import { Books, type Judgement } from "./books.ts";
 import type { Course, EarlierRun } from "./courses.ts";
 import { type Interposer, type Kill, readSteps, type Step } from "./interpose.ts";
-import { Play } from "./play.ts";
+import { Play } from "../rig/play.ts";
 import { leftovers, openAddresses } from "./spool_state.ts";
 
 /** What trials are made with. */

@@ -1,23 +1,35 @@
 /**
- * What a course can do with a running server: bring it mail, wait for what it
+ * What a proof can do with a running server: bring it mail, wait for what it
  * delivers, and let the next hop stall. Throws what the clients throw when the
  * server is gone.
  *
  * @module
  */
-import { Client } from "../rig/client.ts";
-import type { Mail } from "../rig/mail.ts";
-import type { NextHop } from "../rig/next_hop.ts";
-import type { ServerProcess } from "../rig/server_process.ts";
-import type { Books } from "./books.ts";
+import { Client } from "./client.ts";
+import { bulky, type Mail, many } from "./mail.ts";
+import type { NextHop } from "./next_hop.ts";
+import type { ServerProcess } from "./server_process.ts";
 
-/** Around the server. */
+/** Keeps a record of what clients did and heard. */
+export interface Recorder {
+  /** A message goes to the server. */
+  submitted(mail: Mail): void;
+  /** The server has answered for it, and said which id it has in the queue. */
+  acknowledged(mail: Mail, id: string): void;
+}
+
+/** What is around the server. */
 export interface Stage {
   /** The next hop. */
   readonly hop: NextHop;
   /** What is kept on record. */
-  readonly books: Books;
+  readonly books: Recorder;
 }
+
+/** Bulky messages that fill a segment of 32 MiB, and a few more. */
+const A_SEGMENT = 92;
+/** Connections over which they come. */
+const SENDERS = 4;
 
 /** One run of the server, to be used. */
 export class Play {
@@ -40,8 +52,7 @@ export class Play {
     using client = await Client.connect(this.#port);
     for (const mail of mails) {
       books.submitted(mail);
-      await client.bring(mail);
-      books.acknowledged(mail);
+      books.acknowledged(mail, await client.bring(mail));
     }
   }
 
@@ -54,9 +65,20 @@ export class Play {
     await Promise.all(clients.map((client, i) => client.begin(mails[i]!)));
     for (const mail of mails) books.submitted(mail);
     await Promise.all(clients.map(async (client, i) => {
-      await client.finish();
-      books.acknowledged(mails[i]!);
+      books.acknowledged(mails[i]!, await client.finish());
     }));
+  }
+
+  /** Brings bulky messages until that many segments of the journal are full, and waits until all are delivered. */
+  async fillSegments(segments: number): Promise<void> {
+    const mails = many(segments * A_SEGMENT, "bulky", bulky);
+    const share = Math.ceil(mails.length / SENDERS);
+    const parts = Array.from(
+      { length: SENDERS },
+      (_, i) => mails.slice(i * share, (i + 1) * share),
+    );
+    await Promise.all(parts.map((part) => this.bring(...part)));
+    await this.untilTaken(mails.flatMap(({ recipients }) => recipients));
   }
 
   /** Waits until the next hop has taken something for each of these; false when it does not come to that. */
