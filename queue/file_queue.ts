@@ -355,8 +355,7 @@ async function openSpool(options: Required<FileQueueOptions>): Promise<FileQueue
     await files.makeDirectory(directory);
     await files.makeDirectory(journal);
     lock = await files.lock(directory);
-    // The spool may be new; its own parent need not be ours to open.
-    await files.syncDirectory(dirname(resolve(directory))).catch(() => {});
+    await syncAbove(files, resolve(directory));
     const parts = { files, messageFiles, clock, directory, journalDirectory: journal };
     const recovered = await recover(parts);
     await space.measure();
@@ -367,4 +366,19 @@ async function openSpool(options: Required<FileQueueOptions>): Promise<FileQueue
     const message = `cannot use spool ${directory}: ${messageOf(error)}`;
     throw new SpoolError("unusable", message, error);
   }
+}
+
+/**
+ * Makes the name of a directory durable, and those of all above it: it may be new,
+ * and they too. Ends at the first above that is not ours to open.
+ */
+async function syncAbove(files: Files, directory: string): Promise<void> {
+  const parent = dirname(directory);
+  if (parent === directory) return;
+  try {
+    await files.syncDirectory(parent);
+  } catch {
+    return;
+  }
+  await syncAbove(files, parent);
 }

@@ -9,7 +9,7 @@ import {
 import { concat } from "../../base/bytes.ts";
 import { fileContent } from "../../queue/content.ts";
 import { FileQueue } from "../../queue/file_queue.ts";
-import { denoFiles } from "../../queue/files.ts";
+import { denoFiles, type Files } from "../../queue/files.ts";
 import { SpoolError } from "../../queue/lock.ts";
 import { QueueError } from "../../queue/queue.ts";
 import { storageError } from "../../queue/storage_error.ts";
@@ -98,6 +98,23 @@ Deno.test("a message file says in plain words what became of each recipient", ()
     assertEquals(r.recipients[0].attempts, 1);
     assertEquals(r.history[0].at, "2026-01-01T00:00:00.000Z");
     assertEquals(r.content, "Subject: hi\r\n\r\nhello\r\n");
+    await queue.close();
+  }));
+
+Deno.test("the names of all directories above a spool are durable before it takes mail", () =>
+  withDirectory(async (directory) => {
+    const synced: string[] = [];
+    const files: Files = {
+      ...denoFiles,
+      async syncDirectory(path) {
+        await denoFiles.syncDirectory(path);
+        const made = await denoFiles.size(`${directory}/mail/spool/journal`).catch(() => undefined);
+        if (made !== undefined) synced.push(path);
+      },
+    };
+    const spool = `${directory}/mail/spool`;
+    const queue = await FileQueue.open({ directory: spool, clock: new TestClock(), files });
+    for (const path of [directory, `${directory}/mail`, spool]) assert(synced.includes(path), path);
     await queue.close();
   }));
 
