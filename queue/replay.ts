@@ -145,6 +145,16 @@ async function keepGap(files: Files, gap: Gap, keepCorrupt: KeepCorrupt): Promis
   await keepCorrupt(name, await files.readAt(segment.path, at, end - at));
 }
 
+/**
+ * Makes durable what was read. A process that was only killed may have left its
+ * last batch without a sync, and a note in it must not be acted on, by removing
+ * what it says is done, while a power cut can still take the note back.
+ */
+async function makeDurable(files: Files, segments: readonly Segment[]): Promise<void> {
+  const newest = segments.at(-1);
+  if (newest !== undefined) await files.truncate(newest.path, newest.size);
+}
+
 /** Reads the journal in `directory`. What it holds of damage goes to `keepCorrupt`. */
 export async function replayJournal(
   files: Files,
@@ -164,6 +174,7 @@ export async function replayJournal(
       await keepGap(files, gap, keepCorrupt);
     }
   }
+  await makeDurable(files, segments);
   const { journaled, done } = replay;
   return { segments, journaled, done, damaged };
 }

@@ -14,16 +14,24 @@ class Inode {
   synced: Bytes = new Uint8Array(0);
 }
 
-/** A change of names that is not durable yet. */
-type NameChange = (names: Map<string, Inode>) => void;
+/** A change of names that is not durable yet: what each stands for from then on, undefined for nothing. */
+type NameChange = ReadonlyMap<string, Inode | undefined>;
+
+function apply(change: NameChange, names: Map<string, Inode>): void {
+  for (const [name, inode] of change) {
+    if (inode === undefined) names.delete(name);
+    else names.set(name, inode);
+  }
+}
 
 class Directory {
   now = new Map<string, Inode>();
   durable = new Map<string, Inode>();
   changes: NameChange[] = [];
 
-  change(change: NameChange): void {
-    change(this.now);
+  change(...changes: [string, Inode | undefined][]): void {
+    const change = new Map(changes);
+    apply(change, this.now);
     this.changes.push(change);
   }
 
@@ -33,7 +41,10 @@ class Directory {
   }
 }
 
-/** What happens to the machine: only the process ends, the power goes and takes all that is not durable, or it takes some of it. */
+/**
+ * What happens: only the process ends, and what was not durable is still not; the
+ * power goes and takes all that is not durable; or it takes some of it.
+ */
 export type Crash = "kill" | "power cut" | { random: () => number };
 
 /** An operation that changes something. */
@@ -52,11 +63,17 @@ function split(path: string): [string, string] {
   return [path.slice(0, slash), path.slice(slash + 1)];
 }
 
-/** What is left of a file's octets. */
-function survive(inode: Inode, crash: Crash): Bytes {
-  if (crash === "kill") return inode.data;
-  if (crash === "power cut") return inode.synced;
-  const { data, synced } = inode;
+/** What is left of a file. */
+function survivingInode({ data, synced }: Inode, crash: Crash): Inode {
+  const left = new Inode();
+  left.data = crash === "kill" ? data.slice() : survivingOctets(data, synced, crash);
+  left.synced = crash === "kill" ? synced.slice() : left.data;
+  return left;
+}
+
+/** What a power cut leaves of a file's octets. */
+function survivingOctets(data: Bytes, synced: Bytes, crash: Exclude<Crash, "kill">): Bytes {
+  if (crash === "power cut") return synced.slice();
   const kept = Math.min(synced.length, data.length);
   const size = kept + Math.floor(crash.random() * (data.length - kept + 1));
   const left = data.slice(0, size);
@@ -89,19 +106,13 @@ export class SimDisk implements Files {
   after(crash: Crash): SimDisk {
     const copy = new SimDisk();
     const inodes = new Map<Inode, Inode>();
+    const left = (inode: Inode): Inode => {
+      let found = inodes.get(inode);
+      if (found === undefined) inodes.set(inode, found = survivingInode(inode, crash));
+      return found;
+    };
     for (const [path, directory] of this.#directories) {
-      const found = new Directory();
-      for (const [name, inode] of survivingNames(directory, crash)) {
-        let left = inodes.get(inode);
-        if (left === undefined) {
-          left = new Inode();
-          left.data = left.synced = survive(inode, crash).slice();
-          inodes.set(inode, left);
-        }
-        found.now.set(name, left);
-      }
-      found.sync();
-      copy.#directories.set(path, found);
+      copy.#directories.set(path, survivingDirectory(directory, crash, left));
     }
     return copy;
   }
@@ -121,7 +132,7 @@ export class SimDisk implements Files {
     const inode = new Inode();
     inode.data = inode.synced = new Uint8Array(data);
     const directory = this.#directory(parent);
-    directory.change((names) => names.set(name, inode));
+    directory.change([name, inode]);
     directory.sync();
   }
 
@@ -145,7 +156,7 @@ export class SimDisk implements Files {
       const directory = this.#directory(parent);
       const inode = directory.now.get(name) ?? new Inode();
       inode.data = new Uint8Array(0);
-      if (!directory.now.has(name)) directory.change((names) => names.set(name, inode));
+      if (!directory.now.has(name)) directory.change([name, inode]);
       return this.#writable(path, inode);
     });
   }
@@ -181,13 +192,10 @@ export class SimDisk implements Files {
       const [source, old] = split(from);
       const [target, name] = split(to);
       if (source !== target) {
-        this.#directory(target).change((names) => names.set(name, inode));
-        return this.#directory(source).change((names) => void names.delete(old));
+        this.#directory(target).change([name, inode]);
+        return this.#directory(source).change([old, undefined]);
       }
-      this.#directory(source).change((names) => {
-        names.delete(old);
-        names.set(name, inode);
-      });
+      this.#directory(source).change([old, undefined], [name, inode]);
     });
   }
 
@@ -195,7 +203,7 @@ export class SimDisk implements Files {
     return this.#step("remove", path, () => {
       const [parent, name] = split(path);
       const directory = this.#directory(parent);
-      if (directory.now.has(name)) directory.change((names) => void names.delete(name));
+      if (directory.now.has(name)) directory.change([name, undefined]);
     });
   }
 
@@ -280,10 +288,21 @@ export class SimDisk implements Files {
   }
 }
 
-function survivingNames(directory: Directory, crash: Crash): Map<string, Inode> {
-  if (crash === "kill") return directory.now;
-  const names = new Map(directory.durable);
-  if (crash === "power cut") return names;
-  for (const change of directory.changes) if (crash.random() < 0.5) change(names);
-  return names;
+function survivingDirectory(
+  directory: Directory,
+  crash: Crash,
+  left: (inode: Inode) => Inode,
+): Directory {
+  const found = new Directory();
+  for (const [name, inode] of directory.durable) found.durable.set(name, left(inode));
+  found.now = new Map(found.durable);
+  for (const change of directory.changes) {
+    if (crash === "power cut" || (crash !== "kill" && crash.random() < 0.5)) continue;
+    found.change(...Array.from(change, ([name, inode]): [string, Inode | undefined] => [
+      name,
+      inode && left(inode),
+    ]));
+  }
+  if (crash !== "kill") found.sync();
+  return found;
 }
