@@ -119,10 +119,11 @@ export class Lane<Job> {
   /**
    * A job could not get a session. When others have one, the destination is
    * alive and takes no more than these: then fewer go from now on, and true is
-   * given; the job is to be added again.
+   * given; the job is to be added again. Not where it rests: that was found out
+   * by another, and jobs do not wait through it.
    */
   narrow(): boolean {
-    if (this.#answering === 0) return false;
+    if (this.#answering === 0 || this.#state.kind !== "open") return false;
     this.#limit = this.#answering;
     this.#step = 1 / (CAUTION * this.#answering);
     return true;

@@ -138,6 +138,15 @@ Deno.test("a refused connection beside working ones lowers the concurrency to th
   assertEquals(beginAll(lane), 1, "one success does not bring the refused connection back");
 });
 
+Deno.test("a refused connection keeps no job in a destination that rests, beside working ones either", () => {
+  const lane = laneWith(2);
+  lane.begin();
+  lane.begin();
+  lane.fail(1000, REFUSED);
+  lane.countSession(1);
+  assert(!lane.narrow());
+});
+
 Deno.test("a refused connection without a working one lowers nothing", () => {
   const lane = laneWith(5);
   const hold = new Hold(lane);

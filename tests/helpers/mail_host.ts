@@ -106,26 +106,26 @@ export class MailHost implements AsyncDisposable {
   }
 
   async #talk(talk: Talk): Promise<void> {
-    let from = "";
+    let from: string | undefined;
     let recipients: string[] = [];
     let code = await this.#say(talk, "CONNECT", "");
     while (code > 0) {
       const line = await talk.hearUntil("\r\n");
       this.commands.push(line);
       const moment = momentOf(line);
-      if (moment === "DATA" && recipients.length === 0) {
-        await talk.say("554 5.5.1 no valid recipients");
+      if (moment === "RCPT" && from === undefined || moment === "DATA" && recipients.length === 0) {
+        await talk.say("503 5.5.1 not now");
         continue;
       }
       code = await this.#say(talk, moment, line);
-      if (moment === "MAIL" || moment === "RSET") recipients = [];
-      if (moment === "MAIL") from = pathOf(line);
+      if (moment === "RSET") [from, recipients] = [undefined, []];
+      if (moment === "MAIL") [from, recipients] = [code < 300 ? pathOf(line) : undefined, []];
       if (moment === "RCPT" && code < 300) recipients.push(pathOf(line));
       if (code === 354) {
-        const content = unstuffed(await talk.hearUntil("\r\n.\r\n"));
+        const content = unstuffed(await talk.hearContent());
         code = await this.#say(talk, ".", "");
-        if (code === 250) this.messages.push({ from, recipients, content });
-        recipients = [];
+        if (code === 250) this.messages.push({ from: from!, recipients, content });
+        [from, recipients] = [undefined, []];
       }
       if (moment === "QUIT") return;
     }
@@ -169,6 +169,12 @@ class Talk {
     this.#unread = this.#unread.slice(at + end.length);
     return heard;
   }
+
+  /** Content up to its end. The line end of DATA may be the first of the end's octets. */
+  async hearContent(): Promise<string> {
+    this.#unread = "\r\n" + this.#unread;
+    return (await this.hearUntil("\r\n.\r\n") + "\r\n").slice(2);
+  }
 }
 
 function latin1(octets: Uint8Array): string {
@@ -188,5 +194,5 @@ function pathOf(line: string): string {
 }
 
 function unstuffed(content: string): string {
-  return content.replace(/^\./gm, "") + "\r\n";
+  return content.replace(/^\./gm, "");
 }
