@@ -1,5 +1,5 @@
 /**
- * `deno run -A tests/prove/order.ts [--seed N] [--segments N] [--faults N]`:
+ * `deno run -A tests/prove/order.ts [--seed N] [--segments N]`:
  * proves from the server's system calls that nothing is acknowledged before it is
  * durable and nothing removed before its end is, and that this proof finds servers
  * that do. Needs strace. Exit status 0 when both held, 1 when one did not; the
@@ -14,7 +14,7 @@ import { findFault, held, proveOrder } from "./order/proof.ts";
 import { report } from "./order/report.ts";
 import { runProof } from "./run_proof.ts";
 
-const flags = numberFlags(Deno.args, { segments: 5 });
+const flags = numberFlags(Deno.args, { seed: 1, segments: 5 });
 const root = new URL("../../", import.meta.url).pathname;
 /** How long a delivery may take, and how long one of a copy that may never make it, ms. */
 const PATIENCE = 30_000;
@@ -25,10 +25,11 @@ await runProof("order", async (directory) => {
   if (strace === undefined) throw new Error("this proof needs strace, which is not installed");
   const place = async (name: string) => {
     await Deno.mkdir(`${directory}/${name}`);
-    return { strace, directory: `${directory}/${name}` };
+    return { strace, seed: flags.seed, directory: `${directory}/${name}` };
   };
   const began = Date.now();
-  const options = { ...await place("program"), ...flags, root, patience: PATIENCE };
+  const { segments } = flags;
+  const options = { ...await place("program"), segments, root, patience: PATIENCE };
   const result = await proveOrder(options);
   console.log(report(result));
   let sound = held(result);
@@ -38,6 +39,7 @@ await runProof("order", async (directory) => {
     console.log(`planted: a server that ${fault.name}: ${found ? `caught, ${found}` : "MISSED"}`);
     sound &&= found !== undefined;
   }
-  console.log(`${flags.segments} segments, ${Math.round((Date.now() - began) / 1000)} s`);
+  const took = Math.round((Date.now() - began) / 1000);
+  console.log(`seed ${flags.seed}, ${segments} segments, ${FAULTS.length} faults, ${took} s`);
   return sound;
 });

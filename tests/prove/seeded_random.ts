@@ -42,6 +42,12 @@ export class SeededRandom {
     return list[this.below(list.length)]!;
   }
 
+  /** A list in another order. */
+  shuffled<T>(list: readonly T[]): T[] {
+    const placed = list.map((item) => ({ item, place: this.next() }));
+    return placed.sort((a, b) => a.place - b.place).map(({ item }) => item);
+  }
+
   /** Another source, whose choices do not depend on how many are made here afterwards. */
   fork(): SeededRandom {
     return new SeededRandom(this.below(2 ** 31));

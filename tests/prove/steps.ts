@@ -10,9 +10,12 @@
 import { tool } from "../helpers/tools.ts";
 import { numberFlags } from "./flags.ts";
 import { runProof } from "./run_proof.ts";
+import { COURSES } from "./steps/courses.ts";
 import { FAULTS } from "./steps/faults.ts";
 import { findFault, held, makeBench, proveSteps } from "./steps/proof.ts";
 import { report } from "./steps/report.ts";
+import type { Bench } from "./steps/trial.ts";
+import { compareWithStrace } from "./steps/witness.ts";
 
 const flags = numberFlags(Deno.args, { seed: 1, kills: 0 });
 
@@ -26,7 +29,8 @@ await runProof("steps", async (directory) => {
   const results = await proveSteps(bench, { ...flags, progress: console.log });
   console.log(report(results));
   console.log(`seed ${flags.seed}, ${Math.round((Date.now() - began) / 1000)} s`);
-  let sound = held(results);
+  const witnessed = await isWitnessed(bench);
+  let sound = held(results) && witnessed;
   for (const fault of FAULTS) {
     const found = await findFault(bench, fault);
     console.log(`planted: a server that ${fault.name}: ${found ? `caught, ${found}` : "MISSED"}`);
@@ -34,3 +38,20 @@ await runProof("steps", async (directory) => {
   }
   return sound;
 });
+
+/** Whether strace sees the same steps; without strace nobody says. */
+async function isWitnessed(bench: Bench): Promise<boolean> {
+  const strace = tool("strace");
+  if (strace === undefined) {
+    console.log("strace is not installed: nothing shows that every file operation was seen");
+    return true;
+  }
+  const courses = COURSES.filter(({ long }) => !long);
+  const differences: string[] = [];
+  for (const course of courses) {
+    differences.push(...await compareWithStrace(bench, course, strace));
+  }
+  console.log(`seen otherwise by strace, in ${courses.length} courses: ${differences.length}`);
+  for (const difference of differences) console.log(`  ${difference}`);
+  return differences.length === 0;
+}

@@ -12,6 +12,7 @@ import { NextHop } from "../rig/next_hop.ts";
 import { Play, type Recorder } from "../rig/play.ts";
 import { ServerProcess } from "../rig/server_process.ts";
 import { makeSetting } from "../rig/setting.ts";
+import { SeededRandom } from "../seeded_random.ts";
 import type { OrderFault } from "./faults.ts";
 import { readTrace, straceCommand } from "./strace.ts";
 import { type Occasion, type Violation, Watch } from "./watch.ts";
@@ -20,6 +21,8 @@ import { type Occasion, type Violation, Watch } from "./watch.ts";
 export interface OrderOptions {
   /** strace. */
   readonly strace: string;
+  /** Chooses the order in which messages come. */
+  readonly seed: number;
   /** The root of the program: of this tree, or of a copy with a fault. */
   readonly root: string;
   /** An empty directory, which is there. */
@@ -132,8 +135,14 @@ class Proof {
     play.goOn();
     await this.#untilTaken(play, ["early0", "early1", "early2", "early3", "first"].map(taken));
     await play.bringTogether(...many(TOGETHER, "together", small));
-    await play.bring(small("deferred", "later"), large("big", "later"), small("gone", "never"));
-    await play.bring(small("mixed", "taken", "later", "never"), binary("half", "taken", "later"));
+    await play.bring(...new SeededRandom(this.#options.seed).shuffled([
+      small("deferred", "later"),
+      large("big", "later"),
+      small("gone", "never"),
+      small("mixed", "taken", "later", "never"),
+      binary("half", "taken", "later"),
+      ...many(3, "plain", small),
+    ]));
     await this.#untilTaken(play, ["deferred.0@later.test", "big.0@later.test", "gone@from.test"]);
     await this.#untilTaken(play, ["mixed.1@later.test", "mixed@from.test", "half.1@later.test"]);
     // Its files are removed at the very end, when the segment is.

@@ -116,8 +116,7 @@ export class Watch {
 
   #acknowledge(id: string): void {
     this.acknowledged.add(id);
-    const isDurable = this.#isDurable(id) || this.#hasEnded(id);
-    this.#judge("acknowledgement", isDurable, "acknowledged before durable", id);
+    this.#judge("acknowledgement", this.#isDurable(id), "acknowledged before durable", id);
   }
 
   // On the disk

@@ -32,14 +32,14 @@ export interface Judgement {
 
 /** The books of one trial. */
 export class Books implements Recorder {
-  readonly #hop: NextHop;
+  readonly #hop: Pick<NextHop, "taken">;
   readonly #submitted = new Map<string, Mail>();
   readonly #acknowledged = new Set<string>();
   /** What each run of the server left open in the spool. */
   readonly #open = new Map<string, ReadonlySet<string>>();
 
   /** Opens them. */
-  constructor(hop: NextHop) {
+  constructor(hop: Pick<NextHop, "taken">) {
     this.#hop = hop;
   }
 

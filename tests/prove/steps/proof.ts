@@ -110,7 +110,7 @@ async function everyStep(bench: Bench, { progress }: StepsOptions): Promise<Cour
 /** Takes courses by turns; how many steps a course has is seen in a run to its end. */
 async function someSteps(bench: Bench, options: StepsOptions): Promise<CourseResult[]> {
   const random = new SeededRandom(options.seed);
-  const courses = shuffled(COURSES.filter(({ long }) => !long), random).slice(0, options.kills);
+  const courses = random.shuffled(COURSES.filter(({ long }) => !long)).slice(0, options.kills);
   const results = courses.map(newResult);
   const lengths: number[] = [];
   for (let i = 0; i < options.kills; i++) {
@@ -168,9 +168,4 @@ function countKill({ kills }: CourseResult, step: string, within: boolean): void
   kills.set(step, counts);
   if (within) counts.within++;
   else counts.before++;
-}
-
-function shuffled<T>(list: readonly T[], random: SeededRandom): T[] {
-  const placed = list.map((item) => ({ item, place: random.next() }));
-  return placed.sort((a, b) => a.place - b.place).map(({ item }) => item);
 }
