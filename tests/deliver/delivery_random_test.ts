@@ -2,6 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { QueueError } from "../../queue/queue.ts";
 import { type Answer, MailHost } from "../helpers/mail_host.ts";
+import { turns } from "../helpers/waiting.ts";
 import { MINUTE, Rig } from "./delivery_rig.ts";
 import { WatchedQueue } from "./watched_queue.ts";
 
@@ -45,14 +46,19 @@ async function sendSome(rig: Rig, random: () => number): Promise<string[]> {
   return all;
 }
 
-/** Runs everything to its end; `faults`: the queue fails now and then, too. */
-async function play(seed: number, faults: boolean): Promise<void> {
+/** Hosts that fail at random, and what runs among them. */
+interface World {
+  readonly random: () => number;
+  readonly queue: WatchedQueue;
+  /** Another delivery on the same queue. */
+  makeRig(): Rig;
+  /** The recipients for whom a host took a message. */
+  taken(): string[];
+}
+
+async function withWorld(seed: number, check: (world: World) => Promise<void>): Promise<void> {
   const random = randomFrom(seed);
   const queue = new WatchedQueue();
-  const fail = () => {
-    const fails = faults && random() < 0.1;
-    return fails ? Promise.reject(new QueueError("storage", "no disk")) : Promise.resolve();
-  };
   await using one = new MailHost(unreliable(10, random));
   await using two = new MailHost(unreliable(30, random));
   await using three = new MailHost(unreliable(4, random));
@@ -64,26 +70,78 @@ async function play(seed: number, faults: boolean): Promise<void> {
     "me.test": [home.host],
   };
   const settings = { retry: RETRY, recipientsPerTransaction: 3, messagesPerConnection: 7 };
-  const rig = new Rig(hosts, { queue, clock: queue.clock, settings });
-  const recipients = await sendSome(rig, random);
-  queue.beforeSettle = queue.beforeCommit = queue.beforeClaim = fail;
+  await check({
+    random,
+    queue,
+    makeRig: () => new Rig(hosts, { queue, clock: queue.clock, settings }),
+    taken: () =>
+      [one, two, three].flatMap(({ messages }) => messages.flatMap(({ recipients }) => recipients)),
+  });
+}
+
+/** Checks that nothing is under way. */
+function assertStopped({ queue }: World): void {
+  assertEquals([queue.counts().claimed, queue.clock.timers], [0, 0]);
+}
+
+/** The recipients that delivery says to be done with. */
+function ends({ delivered, bounced }: Rig): string[] {
+  const all = [...delivered, ...bounced].flatMap(({ recipients }) => recipients);
+  return all.filter((address) => address !== "sender@me.test");
+}
+
+/** Queues mail and lets all of it come to its end, the queue failing as it does; gives the recipients, and those that were told of. */
+async function play(
+  world: World,
+  queueFailure: () => Promise<void> = () => Promise.resolve(),
+): Promise<{ sent: string[]; told: string[] }> {
+  const { queue } = world;
+  const rig = world.makeRig();
+  const sent = await sendSome(rig, world.random);
+  queue.beforeSettle = queue.beforeCommit = queue.beforeClaim = queueFailure;
   rig.delivery.start();
   await rig.pass(5 * HOUR);
-  assertEquals(queue.counts(), { messages: 0, claimed: 0, held: 0 });
+  assertEquals(queue.counts().messages, 0);
   await rig.stop();
-  assertEquals(queue.clock.timers, 0);
-  const ends = [...rig.delivered, ...rig.bounced].flatMap((event) => event.recipients);
-  assertEquals(ends.filter((address) => address !== "sender@me.test").sort(), recipients.sort());
-  const taken = [one, two, three].flatMap(({ messages }) => messages);
-  const delivered = taken.flatMap((message) => message.recipients);
-  assert(delivered.length > 0 && rig.bounced.length > 0);
-  // What a host took can be on record only once, unless the record itself failed.
-  if (!faults) assertEquals(new Set(delivered).size, delivered.length);
+  assertStopped(world);
+  return { sent: sent.sort(), told: ends(rig).sort() };
 }
 
 for (const seed of [1, 2, 16]) {
   Deno.test(`each recipient is delivered or bounced exactly once, whatever hosts do (seed ${seed})`, () =>
-    play(seed, false));
+    withWorld(seed, async (world) => {
+      const { sent, told } = await play(world);
+      assertEquals(told, sent);
+      const taken = world.taken();
+      assert(taken.length > 0 && taken.length < sent.length);
+      assertEquals(new Set(taken).size, taken.length);
+    }));
+
   Deno.test(`each recipient comes to one end, even where the queue fails now and then (seed ${seed})`, () =>
-    play(seed, true));
+    withWorld(seed, async (world) => {
+      const noDisk = () => Promise.reject(new QueueError("storage", "no disk"));
+      const failure = () => world.random() < 0.1 ? noDisk() : Promise.resolve();
+      const { sent, told } = await play(world, failure);
+      assertEquals(told, sent);
+    }));
+
+  Deno.test(`a stop at any moment leaves nothing behind, and the next start goes on (seed ${seed})`, () =>
+    withWorld(seed, async (world) => {
+      const told: string[] = [];
+      const sent = await sendSome(world.makeRig(), world.random);
+      for (let i = 0; i < 10; i++) {
+        const rig = world.makeRig();
+        rig.delivery.start();
+        await turns(Math.floor(world.random() * 100));
+        await rig.stop();
+        assertStopped(world);
+        told.push(...ends(rig));
+      }
+      const last = world.makeRig();
+      last.delivery.start();
+      await last.pass(5 * HOUR);
+      await last.stop();
+      assertStopped(world);
+      assertEquals([...told, ...ends(last)].sort(), sent.sort());
+    }));
 }
