@@ -24,6 +24,7 @@ export class Reserve {
   constructor(path: string | undefined) {
     this.#path = path;
     this.restore();
+    prepareStackTraces();
   }
 
   /** Makes sure of the reserve. False when there is no descriptor left for it. */
@@ -51,4 +52,15 @@ export class Reserve {
     this.#path = undefined;
     this.giveUp();
   }
+}
+
+/**
+ * Has the runtime put a stack trace together while it can. For that it parses the
+ * files it leads through, and when its parser meets the first `if` (there are
+ * some in this file) it looks into `/proc/self/maps` for how much stack it has.
+ * Without a descriptor for that it panics, which no handler catches; later it
+ * needs none.
+ */
+function prepareStackTraces(): void {
+  void new Error().stack;
 }

@@ -214,6 +214,13 @@ Deno.test("a spool that is no directory, or has no lock file, is unusable", () =
     await assertRejects(() => open(`${directory}/spool`), SpoolError, "cannot lock spool");
   }));
 
+Deno.test("a used-up quota is no-space, though the runtime gives no code for it", () => {
+  for (const words of ["Disk quota exceeded (os error 122)", "Disc quota exceeded (os error 69)"]) {
+    assertEquals(storageError(new Error(words), "writing").kind, "no-space");
+  }
+  assertEquals(storageError(new Error("Input/output error"), "writing").kind, "storage");
+});
+
 Deno.test({
   name: "a full disk is no-space, as the system reports it",
   ignore: Deno.build.os !== "linux",

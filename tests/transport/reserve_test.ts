@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { isOutOfDescriptors, Reserve } from "../../transport/reserve.ts";
 import { withTempDir } from "../helpers/temp_dir.ts";
+import { tool } from "../helpers/tools.ts";
 
 /** How often this process has a path open. */
 function timesOpen(path: string): number {
@@ -49,4 +50,36 @@ Deno.test("only the system's codes for it say that there are no more descriptors
   assert(isOutOfDescriptors(Object.assign(new Error("x"), { code: "ENFILE" })));
   assert(!isOutOfDescriptors(Object.assign(new Error("x"), { code: "ECONNABORTED" })));
   assert(!isOutOfDescriptors({ code: "EMFILE" }));
+});
+
+/** Uses up all descriptors, fails for want of one, and says how. */
+const OUT_OF_ALL = `
+  import { Reserve } from ${JSON.stringify(import.meta.resolve("../../transport/reserve.ts"))};
+  const reserve = new Reserve(Deno.cwd());
+  const open = [];
+  try {
+    while (true) open.push(Deno.openSync(Deno.cwd()));
+  } catch (error) {
+    if (error.stack === undefined) throw error;
+    console.log(error.code, reserve.restore());
+    console.log(reserve.giveUp());
+    open.push(Deno.openSync(Deno.cwd()));
+    console.log(reserve.restore());
+  }
+`;
+
+Deno.test({
+  name: "out of descriptors the reserve is the last one, and errors still have a stack",
+  ignore: tool("prlimit") === undefined,
+  fn: () =>
+    withTempDir(async (directory) => {
+      const program = `${directory}/program.ts`;
+      await Deno.writeTextFile(program, OUT_OF_ALL);
+      const { stdout, stderr } = await new Deno.Command(tool("prlimit")!, {
+        args: ["--nofile=64:64", Deno.execPath(), "run", "-A", "--no-check", program],
+      }).output();
+      const text = new TextDecoder();
+      const said = text.decode(stdout);
+      assertEquals(said, "EMFILE true\ntrue\nfalse\n", text.decode(stderr));
+    }),
 });
