@@ -153,6 +153,8 @@ export class FileQueue implements Queue {
   }
 
   async claimById(id: string): Promise<Claim | undefined> {
+    // Whoever released it may ask for it again before its state is recorded.
+    await this.#list.get(id)?.givingBack;
     if (this.#closing !== undefined) return undefined;
     const entry = this.#list.take(id);
     return entry && await this.#open(entry);
@@ -286,12 +288,14 @@ export class FileQueue implements Queue {
   /** Gives a claim back, after what is being recorded of it is. */
   #release(entry: SpoolEntry, until?: number): void {
     if (!entry.recording?.busy) return this.#giveBack(entry, until);
-    this.#inBackground(entry.recording.idle().then(() => this.#giveBack(entry, until)));
+    entry.givingBack = entry.recording.idle().then(() => this.#giveBack(entry, until));
+    this.#inBackground(entry.givingBack);
   }
 
   #giveBack(entry: SpoolEntry, until?: number): void {
     if (this.#list.get(entry.id) !== entry) return;
     entry.recording = undefined;
+    entry.givingBack = undefined;
     this.#list.giveBack(entry, entry.stored!.message, this.#options.clock.now(), until);
     this.#store.forget(entry);
   }

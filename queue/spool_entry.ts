@@ -40,4 +40,6 @@ export interface SpoolEntry extends Entry {
   unrecorded: boolean;
   /** Writes its state to disk, once for all who wait. */
   recording?: SharedTask;
+  /** Resolves when a claim that was released meanwhile is given back. */
+  givingBack?: Promise<void>;
 }

@@ -154,6 +154,21 @@ export function testContract(store: string, withQueue: WithQueue): void {
     assertEquals(queue.nextDue(), Infinity);
   });
 
+  contract(
+    "a message released while it is recorded can be claimed by id at once",
+    async (queue, clock) => {
+      const { id } = await put(queue, "hello");
+      const claim = await claimOne(queue);
+      const settled = claim.settle(changes(deferred(clock.now() + MINUTE)));
+      claim.release();
+      const again = await queue.claimById(id);
+      assertEquals(again?.message.recipients[0]!.attempts, 1);
+      again!.release();
+      await settled;
+      assertEquals(queue.counts(), { messages: 1, claimed: 0, held: 0 });
+    },
+  );
+
   contract("a deferred message is due when its time has come", async (queue, clock) => {
     await put(queue, "hello");
     const next = clock.now() + 5 * MINUTE;
