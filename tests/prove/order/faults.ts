@@ -41,6 +41,13 @@ export const FAULTS: readonly OrderFault[] = [
     planted: "    const file = await files.create(path);\n    try {\n",
   },
   {
+    name: "does not fsync the directories above a new spool",
+    breaks: "acknowledged before durable",
+    file: "queue/file_queue.ts",
+    original: "  await syncAbove(files, parent);\n",
+    planted: "",
+  },
+  {
     name: "resolves send() before the message is durable",
     breaks: "acknowledged before durable",
     file: "server/send.ts",
@@ -88,6 +95,13 @@ export const FAULTS: readonly OrderFault[] = [
     file: "queue/spool_store.ts",
     original: "    this.#uncleaned.delete(id);\n",
     planted: "    this.#uncleaned.delete(id);\n    void this.#parts.messageFiles.remove(id);\n",
+  },
+  {
+    name: "acts on notes that a killed process left without a sync",
+    breaks: "removed before its end is durable",
+    file: "queue/replay.ts",
+    original: "  await makeDurable(files, segments);\n",
+    planted: "  void makeDurable;\n",
   },
   {
     name: "removes a segment that messages still need",

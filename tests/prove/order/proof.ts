@@ -35,6 +35,8 @@ export interface OrderOptions {
 
 /** What came of it. */
 export interface OrderResult {
+  /** How many messages were acknowledged, by the way that they came. */
+  readonly acknowledged: Readonly<Record<"DATA" | "BDAT" | "send()", number>>;
   /** What came too early. */
   readonly violations: readonly Violation[];
   /** How often there was something to judge. */
@@ -93,9 +95,10 @@ class Proof {
   readonly #spool: string;
   readonly #watch: Watch;
   readonly #faults: string[] = [];
-  /** The ids that clients were told. */
-  readonly #told = new Set<string>();
+  /** The ids that clients were told, and for what they were. */
+  readonly #told = new Map<string, Mail["by"]>();
   #runs = 0;
+  #traces = 0;
   #events = 0;
 
   constructor(options: OrderOptions, hop: NextHop, flags: readonly string[]) {
@@ -108,6 +111,7 @@ class Proof {
   }
 
   async run(): Promise<OrderResult> {
+    await this.#leaveUnsyncedNote();
     await this.#serve("SIGKILL", ["--hold"], (play) => this.#accept(play));
     // The journal that the kill left is in the way until this is delivered.
     this.#hop.hold("early0.0@taken.test");
@@ -116,12 +120,30 @@ class Proof {
       await this.#serve("SIGTERM", [], (play) => this.#rotate(play));
     }
     await this.#send();
+    const ways = [...this.#told.values()];
     return {
+      acknowledged: {
+        DATA: ways.filter((by) => by === "DATA").length,
+        BDAT: ways.filter((by) => by === "BDAT").length,
+        "send()": this.#watch.acknowledged.size - ways.length,
+      },
       violations: this.#watch.violations,
       occasions: this.#watch.occasions,
       events: this.#events,
       faults: [...this.#faults, ...this.#missing()],
     };
+  }
+
+  /** A message with content in a file is delivered, and the server killed as it is about to sync the note of that. */
+  async #leaveUnsyncedNote(): Promise<void> {
+    await this.#serve("SIGKILL", ["--hold"], (play) => play.bring(large("noted")));
+    // It takes no mail in this run: what it syncs first is that note.
+    await this.#serve(
+      "SIGTERM",
+      [],
+      (play) => this.#untilTaken(play, [taken("noted")]),
+      "fdatasync",
+    );
   }
 
   /** By DATA and BDAT, in records and in files; all of it is left in the journal. */
@@ -168,6 +190,7 @@ class Proof {
     end: "SIGKILL" | "SIGTERM",
     flags: readonly string[],
     use: (play: Play) => Promise<void>,
+    killedAt?: string,
   ): Promise<void> {
     const { root } = this.#options;
     const run = `run${++this.#runs}.test`;
@@ -184,7 +207,7 @@ class Proof {
       if (port === undefined) return void this.#faults.push(`${run} did not start`);
       await use(new Play(server, run, port, { hop: this.#hop, books: this.#recorder() }));
       await server.signal(end);
-    });
+    }, killedAt);
   }
 
   /** The same calls by way of the library. */
@@ -196,23 +219,30 @@ class Proof {
       await server.ended;
     });
     const sent = this.#watch.acknowledged.size - before;
-    if (sent !== 2) this.#faults.push(`send() said ${sent} times that a message is queued`);
+    if (sent !== 2) this.#faults.push(`send() resolved ${sent} times, not twice`);
   }
 
   /** Runs a program under strace, and looks at all that it did. */
   async #trace(
     program: readonly string[],
     use: (server: ServerProcess) => Promise<void>,
+    killedAt?: string,
   ): Promise<void> {
     const { strace, directory, patience } = this.#options;
-    const output = `${directory}/trace${this.#runs}`;
-    await using server = new ServerProcess({ program, under: straceCommand(strace, output) });
+    const output = `${directory}/trace${++this.#traces}`;
+    await using server = new ServerProcess({
+      program,
+      under: straceCommand(strace, output, killedAt),
+    });
     await use(server);
     if (await within(patience + ENDING, server.ended) === undefined) {
       this.#faults.push("a run did not end");
       await server.signal("SIGKILL");
     }
-    await server.ended;
+    const { signal } = await server.ended;
+    if (killedAt !== undefined && signal !== "SIGKILL") {
+      this.#faults.push(`a run that should have been killed at ${killedAt} was not`);
+    }
     for (const complaint of server.complaints) this.#faults.push(complaint);
     for await (const event of readTrace(output)) {
       this.#events++;
@@ -222,17 +252,17 @@ class Proof {
 
   #recorder(): Recorder {
     return {
-      submitted: (_mail: Mail) => {},
-      acknowledged: (_mail: Mail, id: string) => void this.#told.add(id),
+      submitted: () => {},
+      acknowledged: ({ by }: Mail, id: string) => void this.#told.set(id, by),
     };
   }
 
   /** What the proof has not seen, and should have. */
   #missing(): string[] {
-    const unseen = this.#told.difference(this.#watch.acknowledged);
+    const unseen = [...this.#told.keys()].filter((id) => !this.#watch.acknowledged.has(id));
     const idle = OCCASIONS.filter((occasion) => !this.#watch.occasions.has(occasion));
     return [
-      ...Array.from(unseen, (id) => `the trace does not show that ${id} was acknowledged`),
+      ...unseen.map((id) => `the trace does not show that ${id} was acknowledged`),
       ...idle.map((occasion) => `nothing was judged of: ${occasion}`),
     ];
   }

@@ -9,8 +9,11 @@ import type { OrderResult } from "./proof.ts";
 const MOST_LINES = 20;
 
 /** The report. */
-export function report({ violations, occasions, events, faults }: OrderResult): string {
+export function report(result: OrderResult): string {
+  const { acknowledged, violations, occasions, events, faults } = result;
+  const ways = Object.entries(acknowledged).map(([way, count]) => `${count} by ${way}`);
   return [
+    `acknowledged: ${ways.join(", ")}`,
     `${events} events of system calls; judged:`,
     ...Array.from(occasions, ([occasion, count]) => `  ${String(count).padStart(5)} ${occasion}`),
     `too early: ${violations.length}`,

@@ -62,12 +62,17 @@ const CALLS = [
   ...["copy_file_range", "sendfile", "splice", "io_uring_setup"],
 ];
 
-/** What to run a program under, so that its calls are written to a file. */
-export function straceCommand(strace: string, output: string): string[] {
+/**
+ * What to run a program under, so that its calls are written to a file. With
+ * `killedAt` it is killed as it makes that call for the first time, which then is
+ * not made.
+ */
+export function straceCommand(strace: string, output: string, killedAt?: string): string[] {
+  const kill = killedAt === undefined ? [] : ["-e", `inject=${killedAt}:signal=KILL`];
   // Not every architecture has every call: `?` lets strace pass over those.
   const calls = CALLS.map((name) => `?${name}`).join(",");
   const follow = ["-f", "--seccomp-bpf", "-qq", "-I2", "-e", "signal=none", "-e", `trace=${calls}`];
-  return [strace, ...follow, "-yy", "-s", String(SHOWN), "-o", output];
+  return [strace, ...follow, ...kill, "-yy", "-s", String(SHOWN), "-o", output];
 }
 
 const LINE = /^(\d+) +(?:(\w+)\(|<\.\.\. (\w+) resumed>)/;
