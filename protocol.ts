@@ -49,6 +49,13 @@ const IDLE = { states: ALWAYS, idle: true };
 /** A command of which only the verb is known. */
 const UNLISTED = { states: ALWAYS, unlisted: true };
 
+/**
+ * Replies that are sent before more commands are run, in characters. Some commands
+ * have replies a hundred times their length: a client that sends many of them and
+ * reads nothing must not make the server keep what it would have been told.
+ */
+const ENOUGH_OUTPUT = 16 * 1024;
+
 /** One client's conversation. */
 export class ServerSession {
   /** Every command there is: the only dispatcher, and what EHLO and HELP list. */
@@ -148,13 +155,14 @@ export class ServerSession {
   }
 
   /**
-   * Does all that can be done with the octets received, and gathers the replies.
-   * Gives a promise only where the handler did; until that resolves, only `abort`
-   * may be called.
+   * Does all that can be done with the octets received, up to some length of
+   * replies, which it gathers. Gives a promise only where the handler did; until
+   * that resolves, only `abort` may be called.
    */
   step(): MaybePromise<Step> {
     this.#stepping = true;
-    return whenThere(repeat(() => !this.#gone && this.#advance()), () => this.#endStep());
+    const done = repeat(() => !this.#gone && !this.#isFull && this.#advance());
+    return whenThere(done, () => this.#endStep());
   }
 
   /** TLS is made: all that was said before is forgotten (RFC 3207 §4.2). */
@@ -190,15 +198,31 @@ export class ServerSession {
     return this.#client;
   }
 
+  /** Whether replies have to be sent before more are gathered. */
+  get #isFull(): boolean {
+    return this.#output.length >= ENOUGH_OUTPUT;
+  }
+
   /** Hands out the replies and says what is next. */
   #endStep(): Step {
     this.#stepping = false;
     if (this.#gone) this.#close();
+    const next = this.#next();
     const output = encode(this.#output);
     this.#output = "";
     this.#input.keep();
-    if (this.#state.name === "starttls") return { output, next: "starttls" };
-    return { output, next: this.#state.name === "closed" ? "close" : "read" };
+    return { output, next };
+  }
+
+  #next(): Step["next"] {
+    switch (this.#state.name) {
+      case "starttls":
+        return "starttls";
+      case "closed":
+        return "close";
+      default:
+        return this.#isFull ? "step" : "read";
+    }
   }
 
   /** Does one thing; false when nothing can be done before more octets come. */

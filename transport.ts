@@ -244,6 +244,8 @@ class ServedConnection {
           if (this.#finishing && !this.#session.inTransaction) return await this.dismiss();
           if (!await this.#read()) return;
           break;
+        case "step":
+          break;
         case "starttls":
           this.#session.secured(await this.#startTls());
           break;

@@ -81,6 +81,9 @@ export interface SessionOptions {
 export interface Step {
   /** Octets to send; may be empty. */
   readonly output: Uint8Array;
-  /** `read`: wait for octets and `receive` them; `starttls`: upgrade, then `secured`; `close`: hang up. */
-  readonly next: "read" | "starttls" | "close";
+  /**
+   * `read`: wait for octets and `receive` them; `step`: go on with those that are there;
+   * `starttls`: upgrade, then `secured`; `close`: hang up.
+   */
+  readonly next: "read" | "step" | "starttls" | "close";
 }

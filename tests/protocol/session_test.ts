@@ -353,3 +353,20 @@ function handlerWith(own: Partial<SessionHandler>): SessionHandler {
     ...own,
   };
 }
+
+Deno.test("replies are given out in parts, however many commands come at once", async () => {
+  const session = newSession(new RecordingHandler());
+  const help = await say(session, "HELP\r\n");
+  session.receive(encode("HELP\r\n".repeat(500) + "NOO"));
+  let output = "";
+  let longest = 0;
+  let step = await session.step();
+  for (; step.next === "step"; step = await session.step()) {
+    longest = Math.max(longest, step.output.length);
+    output += decode(step.output);
+  }
+  assertEquals(step.next, "read");
+  assertEquals(output + decode(step.output), help.repeat(500));
+  assert(longest < 16 * 1024 + help.length);
+  assertEquals(await say(session, "P\r\n"), "250 2.0.0 OK\r\n");
+});

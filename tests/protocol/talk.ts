@@ -58,10 +58,12 @@ export async function feed(
   for (const piece of pieces) {
     const buffer = piece.slice();
     session.receive(buffer);
-    const step = await session.step();
-    buffer.fill(0x2a);
-    outputs.push(step.output);
-    next = step.next;
+    do {
+      const step = await session.step();
+      buffer.fill(0x2a);
+      outputs.push(step.output);
+      next = step.next;
+    } while (next === "step");
   }
   return { output: decode(concat(outputs)), next };
 }

@@ -101,14 +101,22 @@ class Feeding {
     for (const write of writes) {
       const buffer = new Uint8Array(write);
       this.#session.receive(buffer);
+      const next = await this.#steps(buffer);
+      if (next !== "read") return next;
+    }
+    return "read";
+  }
+
+  /** Lets the session do all that it can with what it received. */
+  async #steps(buffer: Uint8Array): Promise<Step["next"]> {
+    while (true) {
       const step = this.#timed(() => this.#session.step());
       const { output, next } = step instanceof Promise ? await step : step;
       // A transport reads into the same buffer again.
       buffer.fill(0x2a);
       this.said += latin1(output);
-      if (next !== "read") return next;
+      if (next !== "step") return next;
     }
-    return "read";
   }
 
   #timed(step: () => MaybePromise<Step>): MaybePromise<Step> {

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import { faultIn } from "./judge.ts";
 import type { Attempt } from "./make_script.ts";
 import { type Observed, runOnSession, type SessionMaker } from "./session_run.ts";
@@ -20,6 +21,9 @@ export interface Outcome {
 /** A step that takes longer is a hang, ms; any honest one takes less than a thousandth of it. */
 const LONGEST_STEP = 1000;
 
+/** What a sender is called whose messages cannot be written: whether that is found out depends on how far it comes. */
+const FAILING = Buffer.from("nowrite");
+
 /** Tries a dialogue; `twice`: also cut otherwise and with a handler that answers otherwise, to the same end. */
 export async function tryAttempt(
   make: SessionMaker,
@@ -29,7 +33,10 @@ export async function tryAttempt(
   try {
     const { script, cuts, asynchronous } = attempt;
     const observed = await runOnSession(make, script, cuts[0], asynchronous);
-    const again = twice ? await runOnSession(make, script, cuts[1], !asynchronous) : observed;
+    const comparable = !script.stretches.some((stretch) => Buffer.from(stretch).includes(FAILING));
+    const again = twice && comparable
+      ? await runOnSession(make, script, cuts[1], !asynchronous)
+      : observed;
     const slowest = Math.max(observed.slowest, again.slowest);
     const late = slowest > LONGEST_STEP ? `a step took ${Math.round(slowest)} ms` : undefined;
     const fault = faultIn(script, observed) ?? differenceOf(observed, again) ?? late;
