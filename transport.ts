@@ -11,10 +11,11 @@ import { log } from "./base/log.ts";
 import { isPromise, type MaybePromise } from "./base/maybe_promise.ts";
 import type { Limits, ListenAddress } from "./config/config.ts";
 import type { TlsInfo } from "./message/envelope.ts";
+import { clientNetwork, RateLimit } from "./policy/rate_limit.ts";
 import { ServerSession } from "./protocol.ts";
 import type { SessionHandler, SessionOptions } from "./protocol/handler.ts";
 import { reply, replyBytes, SHUTTING_DOWN, type SmtpReply, TIMED_OUT } from "./protocol/reply.ts";
-import { ConnectionCount } from "./transport/connection_count.ts";
+import { ConnectionCount, type Room } from "./transport/connection_count.ts";
 import { Connection, type Endpoint, endpoint, TimeoutError } from "./transport/connection.ts";
 import { ContentRate } from "./transport/content_rate.ts";
 import { Deadlines } from "./transport/deadlines.ts";
@@ -49,8 +50,12 @@ export interface TransportOptions {
   readonly reserve?: string;
 }
 
-const TOO_MANY = reply(421, "4.3.2", "Too many connections, try again later");
-const TOO_MANY_FROM_YOU = reply(421, "4.7.0", "Too many connections from your address");
+/** What a newcomer hears for whom there is no room. */
+const NO_ROOM: Record<Exclude<Room, "ok">, SmtpReply> = {
+  full: reply(421, "4.3.2", "Too many connections, try again later"),
+  busy: reply(421, "4.7.0", "Too many connections from your address"),
+  hasty: reply(421, "4.7.0", "Too many connections a minute from your address"),
+};
 const OUT_OF_DESCRIPTORS = reply(421, "4.3.2", "Out of file descriptors, try again later");
 const TOO_SLOW = reply(421, "4.4.2", "Content arrives too slowly");
 const WELCOME_FAILED = reply(451, "4.3.0", "Local error, try again later");
@@ -71,6 +76,8 @@ export class Transport {
   #deadlines: Deadlines;
   #buffers = new ReadBuffers();
   #count: ConnectionCount;
+  /** A client that is turned away is in the log once a minute, however often it comes. */
+  #complaints: RateLimit;
   /** Every connection there is; with its session, once that has begun. */
   #connections = new Map<Connection, ServedConnection | undefined>();
   #serving = new Set<Promise<void>>();
@@ -81,7 +88,8 @@ export class Transport {
   constructor(options: TransportOptions) {
     this.#options = options;
     this.#deadlines = new Deadlines(options.clock);
-    this.#count = new ConnectionCount(options.limits);
+    this.#count = new ConnectionCount(options.limits, options.clock);
+    this.#complaints = new RateLimit(1, options.clock);
     this.#listening = listenOnAll(options.listen);
     this.addresses = this.#listening.map((one) => one.address);
     this.#reserve = new Reserve(options.reserve);
@@ -147,7 +155,7 @@ export class Transport {
   /** Tells a newcomer whose connection took the last file descriptor, which is free again after that. */
   async #refuse(conn: Deno.TcpConn, implicitTls: boolean): Promise<void> {
     const connection = this.#connectionOver(conn);
-    await turnAway(connection, OUT_OF_DESCRIPTORS, implicitTls);
+    await this.#turnAway(connection, OUT_OF_DESCRIPTORS, implicitTls);
     connection.close();
     this.#reserve.restore();
   }
@@ -164,8 +172,7 @@ export class Transport {
     const room = this.#count.enter(address, this.#options.unbounded(address));
     try {
       conn.setNoDelay();
-      const refusal = room === "ok" ? undefined : room === "full" ? TOO_MANY : TOO_MANY_FROM_YOU;
-      if (refusal) return await turnAway(connection, refusal, implicitTls);
+      if (room !== "ok") return await this.#turnAway(connection, NO_ROOM[room], implicitTls);
       await this.#talk(connection, implicitTls);
     } catch (error) {
       logEnd(connection, error);
@@ -174,6 +181,15 @@ export class Transport {
       connection.close();
       this.#connections.delete(connection);
     }
+  }
+
+  /** With implicit TLS the client would not understand a reply before its handshake: it is only hung up on. */
+  async #turnAway(connection: Connection, why: SmtpReply, implicitTls: boolean): Promise<void> {
+    const { address } = connection.remote;
+    if (this.#complaints.take(clientNetwork(address))) {
+      logger.warn("connection turned away", { client: address, reply: why.lines[0] });
+    }
+    if (!implicitTls) await connection.dismiss(replyBytes(why));
   }
 
   async #talk(connection: Connection, implicitTls: boolean): Promise<void> {
@@ -332,12 +348,6 @@ function listenOnAll(addresses: readonly ListenAddress[]): Listening[] {
     for (const { sockets } of open) sockets.forEach(closeQuietly);
     throw error;
   }
-}
-
-/** With implicit TLS the client would not understand a reply before its handshake: it is only hung up on. */
-async function turnAway(connection: Connection, why: SmtpReply, implicitTls: boolean) {
-  logger.warn("connection turned away", { client: connection.remote.address, reply: why.lines[0] });
-  if (!implicitTls) await connection.dismiss(replyBytes(why));
 }
 
 function logEnd(connection: Connection, error: unknown): void {

@@ -46,12 +46,22 @@ export interface NameServer {
   readonly port: number;
 }
 
-/** Bounds on clients, connections and time. Times in ms, sizes in octets. */
+/** Bounds on clients, connections and time. Times in ms, sizes in octets. An IPv6 address stands for its /64 network. */
 export interface Limits extends SessionLimits {
   /** Connections at once; a further one gets 421 4.3.2. */
   readonly connections: number;
   /** Connections at once from one address that is not trusted to relay; a further one gets 421 4.7.0. */
   readonly connectionsPerAddress: number;
+  /** Connections a minute from one such address; a further one gets 421 4.7.0. 0: no limit, here and in the other rates. */
+  readonly connectionRate: number;
+  /** MAIL commands a minute from one such address; a further one gets 450 4.7.1. */
+  readonly messageRate: number;
+  /** RCPT commands a minute from one such address; a further one gets 450 4.7.1. */
+  readonly recipientRate: number;
+  /** MAIL commands over one connection from such an address; a further one gets 421 4.7.0. */
+  readonly messagesPerConnection: number;
+  /** RCPT commands over one connection from such an address, after which MAIL gets 421 4.7.0. */
+  readonly recipientsPerConnection: number;
   /** Waiting for a command (RFC 5321 §4.5.3.2.7). */
   readonly commandTimeout: number;
   /** Waiting for more content (§4.5.3.2.5). */
@@ -156,6 +166,11 @@ export const DEFAULT_LIMITS: Limits = {
   idleCommands: 100,
   connections: 10_000,
   connectionsPerAddress: 100,
+  connectionRate: 600,
+  messageRate: 600,
+  recipientRate: 3000,
+  messagesPerConnection: 1000,
+  recipientsPerConnection: 10_000,
   commandTimeout: 5 * MINUTE,
   dataTimeout: 3 * MINUTE,
   dataRate: 100,

@@ -22,6 +22,7 @@ const BOUNDS: ReadonlyMap<string, readonly [number, number]> = new Map([
   ["concurrency", [1, Infinity]],
   ["concurrencyPerDestination", [1, Infinity]],
   ["messagesPerConnection", [1, Infinity]],
+  ["recipientsPerConnection", [1, Infinity]],
   ["recipientsPerTransaction", [1, Infinity]],
   ["factor", [1, Infinity]],
   ["jitter", [0, 1]],

@@ -14,6 +14,7 @@ import type { Config } from "../config/config.ts";
 import type { ClientInfo, Envelope } from "../message/envelope.ts";
 import { HeaderScanner } from "../message/headers.ts";
 import { receivedHeader } from "../message/received.ts";
+import { type Allowance, ClientLimits } from "../policy/client_limits.ts";
 import type { Hooks, Take, Verdict } from "../policy/hooks.ts";
 import type { RelayPolicy } from "../policy/relay.ts";
 import type { MailCommand, MessageSink, RcptCommand, SessionHandler } from "../protocol/handler.ts";
@@ -50,38 +51,68 @@ const BLANK_LINE = encode("\r\n");
 
 const logger = log("receive");
 
-/** The server's part of SMTP sessions; one serves them all. */
-export class Receiver implements SessionHandler {
+/** The server's part of SMTP sessions. */
+export class Receiver {
   #options: ReceiveOptions;
+  #limits: ClientLimits;
 
   /** Receives into the queue of the options. */
   constructor(options: ReceiveOptions) {
     this.#options = options;
+    this.#limits = new ClientLimits(options.config.limits, options.clock);
   }
 
-  /** The answer to a new connection: undefined to welcome it. */
-  async turnedAway(peer: Endpoint): Promise<SmtpReply | undefined> {
-    const client: ClientInfo = { ...peer, helo: "", protocol: "" };
-    return refusalOf(await this.#options.hooks.connect?.(client));
+  /** Who answers a new connection, or the reply that turns it away. */
+  welcome(peer: Endpoint): MaybePromise<SessionHandler | SmtpReply> {
+    const { hooks, relay } = this.#options;
+    const trusted = relay.trusts(peer.address);
+    const allowance = trusted ? undefined : this.#limits.allowance(peer.address);
+    const session = new ReceivingSession(this.#options, allowance);
+    return hooks.connect === undefined ? session : this.#askConnect(hooks.connect, peer, session);
   }
 
-  /** MAIL. */
+  async #askConnect(
+    hook: NonNullable<Hooks["connect"]>,
+    peer: Endpoint,
+    session: SessionHandler,
+  ): Promise<SessionHandler | SmtpReply> {
+    return refusalOf(await hook({ ...peer, helo: "", protocol: "" })) ?? session;
+  }
+}
+
+/** The server's part of one connection's session. */
+class ReceivingSession implements SessionHandler {
+  #options: ReceiveOptions;
+  /** What the client may still bring; undefined for one that is trusted. */
+  #allowance: Allowance | undefined;
+
+  constructor(options: ReceiveOptions, allowance: Allowance | undefined) {
+    this.#options = options;
+    this.#allowance = allowance;
+  }
+
   mail(mail: MailCommand, client: ClientInfo): MaybePromise<SmtpReply> {
     const { hooks, queue } = this.#options;
+    const tooMuch = this.#allowance?.mail();
+    if (tooMuch !== undefined) return this.#senderRefused(tooMuch, mail, client);
     // RFC 1870 §6.1: better refused now than after the content has come.
-    if (!queue.hasRoom(mail.size ?? 0)) return this.#noRoom(mail, client);
+    if (!queue.hasRoom(mail.size ?? 0)) return this.#senderRefused(NO_SPACE, mail, client);
     if (hooks.mail === undefined) return SENDER_OK;
     return this.#askMail(hooks.mail, mail, client);
   }
 
-  #noRoom({ reversePath: from, size }: MailCommand, client: ClientInfo): SmtpReply {
+  #senderRefused(
+    refusal: SmtpReply,
+    { reversePath: from, size }: MailCommand,
+    client: ClientInfo,
+  ): SmtpReply {
     logger.info("sender refused", {
       client: client.address,
       from,
       size,
-      reply: replyText(NO_SPACE),
+      reply: replyText(refusal),
     });
-    return NO_SPACE;
+    return refusal;
   }
 
   async #askMail(
@@ -92,9 +123,10 @@ export class Receiver implements SessionHandler {
     return refusalOf(await hook(mail.reversePath, client)) ?? SENDER_OK;
   }
 
-  /** RCPT. */
   rcpt(rcpt: RcptCommand, client: ClientInfo): MaybePromise<SmtpReply> {
     const { hooks, relay } = this.#options;
+    const tooMany = this.#allowance?.rcpt();
+    if (tooMany !== undefined) return this.#judged(tooMany, rcpt, client);
     if (hooks.rcpt !== undefined) return this.#askRcpt(hooks.rcpt, rcpt, client);
     return this.#judged(relay.refusal(rcpt, client.address), rcpt, client);
   }
@@ -120,7 +152,6 @@ export class Receiver implements SessionHandler {
     return refusal;
   }
 
-  /** The content begins. */
   message(envelope: Envelope): MessageSink | SmtpReply {
     try {
       const draft = this.#options.queue.draft();

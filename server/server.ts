@@ -193,9 +193,7 @@ class Server implements RunningServer {
       clock: this.#clock,
       reserve: this.#config.spool,
       unbounded: (address) => relay.trusts(address),
-      welcome: hooks.connect === undefined
-        ? () => receiver
-        : async (peer) => await receiver.turnedAway(peer) ?? receiver,
+      welcome: (peer) => receiver.welcome(peer),
     });
   }
 

@@ -12,6 +12,7 @@ import { withTempDir } from "../helpers/temp_dir.ts";
 import { TestClock } from "../helpers/test_clock.ts";
 import { claimOne, textOf } from "../queue/fixtures.ts";
 import type { Peer } from "../transport/peer.ts";
+import type { Endpoint } from "../../transport/connection.ts";
 import { HOSTNAME, type Running, withTransport } from "../transport/running.ts";
 
 /** The reply to what failed here and not at the client. */
@@ -72,17 +73,19 @@ export function withReceiver(
   const clock = new TestClock();
   const limits = { ...DEFAULT_LIMITS, ...changed };
   return kind(clock, (queue) => {
+    const relay = new RelayPolicy({ trust, localDomains, localRecipients: [] });
     const receiver = new Receiver({
       config: { hostname: HOSTNAME, localDomains, limits },
       queue,
-      relay: new RelayPolicy({ trust, localDomains, localRecipients: [] }),
+      relay,
       hooks,
       events: new Events(on),
       clock,
     });
-    const welcome: NonNullable<Parameters<typeof withTransport>[0]["welcome"]> = async (peer) =>
-      await receiver.turnedAway(peer) ?? receiver;
-    return withTransport({ limits, clock, welcome }, (running) => check({ ...running, queue }));
+    const welcome = (peer: Endpoint) => receiver.welcome(peer);
+    const unbounded = (address: string) => relay.trusts(address);
+    const changes = { limits, clock, welcome, unbounded };
+    return withTransport(changes, (running) => check({ ...running, queue }));
   });
 }
 

@@ -1,0 +1,81 @@
+/**
+ * How much one client may bring: messages and recipients a minute from its
+ * address, and over one connection. A refusal is a temporary reply: mail that is
+ * mail comes again, and nothing is lost. Nothing here fails.
+ *
+ * @module
+ */
+import type { Clock } from "../base/clock.ts";
+import type { Limits } from "../config/config.ts";
+import { reply, type SmtpReply } from "../protocol/reply.ts";
+import { clientNetwork, RateLimit } from "./rate_limit.ts";
+
+/** The limits that are looked after here. */
+export type ClientBounds = Pick<
+  Limits,
+  "messageRate" | "recipientRate" | "messagesPerConnection" | "recipientsPerConnection"
+>;
+
+/** RFC 5321 §3.8: 421 ends the connection; the client begins the message again in another. */
+const ENOUGH = reply(421, "4.7.0", "Enough for one connection, come again in another");
+const TOO_MUCH_MAIL = reply(450, "4.7.1", "Too much mail from your address, try again later");
+const TOO_MANY_RECIPIENTS = reply(
+  450,
+  "4.7.1",
+  "Too many recipients from your address, try again later",
+);
+
+/** The limits of all clients. */
+export class ClientLimits {
+  readonly #bounds: ClientBounds;
+  readonly #messages: RateLimit;
+  readonly #recipients: RateLimit;
+
+  /** Nobody has brought anything yet. */
+  constructor(bounds: ClientBounds, clock: Clock) {
+    this.#bounds = bounds;
+    this.#messages = new RateLimit(bounds.messageRate, clock);
+    this.#recipients = new RateLimit(bounds.recipientRate, clock);
+  }
+
+  /** What a new connection from this address may bring. */
+  allowance(address: string): Allowance {
+    return new Allowance(clientNetwork(address), this.#bounds, this.#messages, this.#recipients);
+  }
+}
+
+/** What one connection may still bring. */
+export class Allowance {
+  readonly #client: string;
+  readonly #bounds: ClientBounds;
+  readonly #messageRate: RateLimit;
+  readonly #recipientRate: RateLimit;
+  #messages = 0;
+  #recipients = 0;
+
+  /** Made by {@linkcode ClientLimits.allowance}. */
+  constructor(client: string, bounds: ClientBounds, messages: RateLimit, recipients: RateLimit) {
+    this.#client = client;
+    this.#bounds = bounds;
+    this.#messageRate = messages;
+    this.#recipientRate = recipients;
+  }
+
+  /** Counts a MAIL command; gives the refusal when it is one too many. */
+  mail(): SmtpReply | undefined {
+    const { messagesPerConnection, recipientsPerConnection } = this.#bounds;
+    if (this.#messages >= messagesPerConnection) return ENOUGH;
+    // Looked at here and not at RCPT, so that a message that has begun is not cut into pieces.
+    if (this.#recipients >= recipientsPerConnection) return ENOUGH;
+    if (!this.#messageRate.take(this.#client)) return TOO_MUCH_MAIL;
+    this.#messages++;
+    return undefined;
+  }
+
+  /** Counts an RCPT command, welcome or not; gives the refusal when it is one too many. */
+  rcpt(): SmtpReply | undefined {
+    if (!this.#recipientRate.take(this.#client)) return TOO_MANY_RECIPIENTS;
+    this.#recipients++;
+    return undefined;
+  }
+}
