@@ -146,13 +146,19 @@ async function keepGap(files: Files, gap: Gap, keepCorrupt: KeepCorrupt): Promis
 }
 
 /**
- * Makes durable what was read. A process that was only killed may have left its
- * last batch without a sync, and a note in it must not be acted on, by removing
- * what it says is done, while a power cut can still take the note back.
+ * Makes durable what was read, and that nothing else is there. A process that was
+ * only killed may have left its last batch, and the removal of a segment, without
+ * a sync. A power cut must not undo these once they were acted on, by removing
+ * the files of a message that is done.
  */
-async function makeDurable(files: Files, segments: readonly Segment[]): Promise<void> {
+async function makeDurable(
+  files: Files,
+  directory: string,
+  segments: readonly Segment[],
+): Promise<void> {
   const newest = segments.at(-1);
   if (newest !== undefined) await files.truncate(newest.path, newest.size);
+  await files.syncDirectory(directory);
 }
 
 /** Reads the journal in `directory`. What it holds of damage goes to `keepCorrupt`. */
@@ -174,7 +180,7 @@ export async function replayJournal(
       await keepGap(files, gap, keepCorrupt);
     }
   }
-  await makeDurable(files, segments);
+  await makeDurable(files, directory, segments);
   const { journaled, done } = replay;
   return { segments, journaled, done, damaged };
 }

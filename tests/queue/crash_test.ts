@@ -171,6 +171,18 @@ const courses: Record<string, { course: Course; segmentSize?: number; contentBud
       await process.queue.close();
     },
   },
+  "segments that go as soon as the large message in them is delivered": {
+    segmentSize: 1,
+    async course(process) {
+      for (let i = 0; i < 3; i++) {
+        await process.accept(large());
+        const [claim] = await process.claims();
+        await process.deliver(claim!, 0);
+        await process.accept(small(`after ${i}`));
+      }
+      await process.queue.close();
+    },
+  },
   "a start on what a crash left, with nothing kept in memory": {
     contentBudget: 0,
     async course(process) {
@@ -254,6 +266,21 @@ async function assertRecovers(disk: SimDisk, told: Map<string, Told>): Promise<v
   await again.queue.close();
 }
 
+/** The steps of a start and a stop, of which there are seldom more. */
+const MANY_STEPS = 20;
+
+/** Starts on what a crash left, and cuts the power at some step before the next stop has ended. */
+async function cutPower(
+  disk: SimDisk,
+  told: Map<string, Told>,
+  random: () => number,
+): Promise<SimDisk> {
+  disk.killAt = Math.floor(random() * MANY_STEPS);
+  const process = new Process(disk, told);
+  await Promise.race([process.open().then(() => process.queue.close()), disk.killed]);
+  return disk.after({ random });
+}
+
 for (const [name, { course, ...options }] of Object.entries(courses)) {
   Deno.test(`${name}: every promise survives a crash before any step`, async () => {
     for (let killAt = 0, ended = false; !ended; killAt++) {
@@ -267,6 +294,11 @@ for (const [name, { course, ...options }] of Object.entries(courses)) {
         crashes.push({ random: randomFrom(killAt * 10 + seed) });
       }
       for (const crash of crashes) await assertRecovers(disk.after(crash), process.told);
+      for (let seed = 1; seed <= 4; seed++) {
+        const random = randomFrom(killAt * 10 + seed);
+        const left = await cutPower(disk.after("kill"), process.told, random);
+        await assertRecovers(left, process.told);
+      }
     }
   });
 }

@@ -100,7 +100,7 @@ export const FAULTS: readonly OrderFault[] = [
     name: "acts on notes that a killed process left without a sync",
     breaks: "removed before its end is durable",
     file: "queue/replay.ts",
-    original: "  await makeDurable(files, segments);\n",
+    original: "  await makeDurable(files, directory, segments);\n",
     planted: "  void makeDurable;\n",
   },
   {
