@@ -1,10 +1,12 @@
 /** The command line with the least permissions, as the README shows it: that the server works under it, and what else would. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { decode } from "../../base/bytes.ts";
+import manifest from "../../deno.json" with { type: "json" };
 import { selfSignedCertificate } from "../../transport/certificate.ts";
 import { filedMessages } from "../e2e/spool_files.ts";
 import { makeAuthority } from "../helpers/certificates.ts";
 import { DnsServer } from "../helpers/dns_server.ts";
+import { freePort } from "../helpers/free_port.ts";
 import { NpmMailHost } from "../helpers/npm_mail_host.ts";
 import { type Serving, withServer } from "../helpers/program.ts";
 import { withTempDir } from "../helpers/temp_dir.ts";
@@ -15,11 +17,16 @@ const README = await Deno.readTextFile(new URL("../../README.md", import.meta.ur
 const UNIT_FILE = new URL("../../docs/deno-smtp-server.service", import.meta.url);
 const ATTEMPTS = new URL("attempts.ts", import.meta.url).href;
 
-/** The flags of `deno run` in the README's line. */
+/** The README's line, on one line. */
+function readmeLine(): string {
+  const [line] = /^deno run --no-prompt [^]*? main\.ts$/m.exec(README) ?? [];
+  assert(line !== undefined, "the README shows no line with --no-prompt");
+  return line.replaceAll(/ \\\n */g, " ");
+}
+
+/** The flags of `deno run` in it. */
 function readmeFlags(): string[] {
-  const [, flags] = /^deno run (--no-prompt [^]*?) main\.ts$/m.exec(README) ?? [];
-  assert(flags !== undefined, "the README shows no line with --no-prompt");
-  return flags.replaceAll(/\\\n|'/g, "").split(/\s+/);
+  return readmeLine().replaceAll("'", "").split(" ").slice(2, -1);
 }
 
 /** The same for a spool and files elsewhere. */
@@ -56,8 +63,8 @@ interface World extends AsyncDisposable {
 async function startWorld(): Promise<World> {
   const authority = await makeAuthority();
   const own = await (await makeAuthority()).issue(["mx.self.test"]);
-  const self = await NpmMailHost.start({ certificate: own });
-  const { port } = self;
+  const port = freePort("127.0.0.1", "127.0.0.2");
+  const self = await NpmMailHost.start({ certificate: own, port });
   const certificate = await authority.issue(["mx.verified.test"]);
   const verified = await NpmMailHost.start({ certificate, port, address: "127.0.0.2" });
   const dns = await DnsServer.start();
@@ -175,6 +182,10 @@ posixTest(
       }, flags);
     }),
 );
+
+Deno.test("the task start:least is the README's line", () => {
+  assertEquals(manifest.tasks["start:least"], readmeLine());
+});
 
 posixTest(
   "the systemd unit has the README's flags, for the directories that systemd gives it",
