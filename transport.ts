@@ -20,7 +20,7 @@ import { Connection, type Endpoint, endpoint, TimeoutError } from "./transport/c
 import { ContentRate } from "./transport/content_rate.ts";
 import { Deadlines } from "./transport/deadlines.ts";
 import { type BoundAddress, listen, type Listening } from "./transport/listen.ts";
-import { ReadBuffers } from "./transport/read_buffers.ts";
+import { type Awaited, ReadBuffers } from "./transport/read_buffers.ts";
 import { isOutOfDescriptors, Reserve } from "./transport/reserve.ts";
 import type { ServerTls } from "./transport/server_tls.ts";
 import { closeQuietly } from "./transport/stream.ts";
@@ -230,6 +230,8 @@ class ServedConnection {
   #waiting = false;
   /** Belongs to this connection until the session has used up what was read. */
   #buffer: Bytes | undefined;
+  /** Whether the last read filled it, so that there is more to be had. */
+  #filled = false;
   #rate = new ContentRate();
   /** When the wait for the command that is read now began, ms since 1970. */
   #waitingSince: number;
@@ -312,25 +314,28 @@ class ServedConnection {
     if (this.#session.receiving) return this.#readContent();
     this.#rate.reset();
     const waited = clock.now() - this.#waitingSince;
-    return this.#readInto(false, limits.commandTimeout - waited);
+    return this.#readInto("commands", limits.commandTimeout - waited);
   }
 
   async #readContent(): Promise<boolean> {
     const { limits } = this.#options;
-    if (!this.#rate.isBelow(limits.dataRate)) return await this.#readInto(true, limits.dataTimeout);
+    if (!this.#rate.isBelow(limits.dataRate)) {
+      return await this.#readInto(this.#filled ? "more content" : "content", limits.dataTimeout);
+    }
     await this.#connection.dismiss(replyBytes(TOO_SLOW));
     return false;
   }
 
-  async #readInto(content: boolean, timeout: number): Promise<boolean> {
+  async #readInto(awaited: Awaited, timeout: number): Promise<boolean> {
     const { clock } = this.#options;
-    const buffer = this.#buffer = this.#buffers.exchange(this.#buffer, content);
+    const buffer = this.#buffer = this.#buffers.exchange(this.#buffer, awaited);
     const began = clock.now();
     this.#waiting = true;
     try {
       const n = await this.#connection.read(buffer, timeout);
       if (n === null) return false;
-      if (content) this.#rate.add(n, clock.now() - began);
+      this.#filled = n === buffer.length;
+      if (awaited !== "commands") this.#rate.add(n, clock.now() - began);
       this.#session.receive(buffer.subarray(0, n));
       return true;
     } finally {
