@@ -433,6 +433,6 @@ Deno.test("the names of a new spool are durable before anything is put into it",
   await put(queue, "x");
   const first = disk.steps.findIndex((step) => step.operation === "create");
   const synced = disk.steps.slice(0, first).filter((step) => step.operation === "sync names");
-  assertEquals(new Set(synced.map((step) => step.path)), new Set([SPOOL, "/"]));
+  assertEquals(new Set(synced.map((step) => step.path)), new Set([SPOOL, `${SPOOL}/journal`, "/"]));
   await queue.close();
 });
