@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { stripTypeScriptTypes } from "node:module";
 
 /** The codes of the system for: no more file descriptors for this process, or for anybody. */
 const OUT_OF_DESCRIPTORS: ReadonlySet<unknown> = new Set(["EMFILE", "ENFILE"]);
@@ -55,12 +56,12 @@ export class Reserve {
 }
 
 /**
- * Has the runtime put a stack trace together while it can. For that it parses the
- * files it leads through, and when its parser meets the first `if` (there are
- * some in this file) it looks into `/proc/self/maps` for how much stack it has.
- * Without a descriptor for that it panics, which no handler catches; later it
- * needs none.
+ * Has the runtime parse an `if` while there are descriptors. For a stack trace it
+ * looks up where each file's lines come from, and when the file that says so
+ * cannot be opened, parses the source again; at the first `if` its parser then
+ * looks into `/proc/self/maps` for how much stack it has. Without a descriptor
+ * for that it panics, which nothing catches. Later it needs none.
  */
 function prepareStackTraces(): void {
-  void new Error().stack;
+  stripTypeScriptTypes("if (0);");
 }
