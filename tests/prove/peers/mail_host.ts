@@ -74,11 +74,6 @@ export class MailHost implements AsyncDisposable {
     this.#serving = this.#serve();
   }
 
-  /** How many connections it was called on. */
-  get connections(): number {
-    return this.#connections;
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     closeQuietly(this.#listener);
     for (const session of this.#sessions) closeQuietly(session.stream);

@@ -7,7 +7,7 @@
 import { tlsOf, tookOf } from "./judge.ts";
 import type { CaseResult } from "./trial.ts";
 
-const WIDTHS = [16, 32, 30, 6, 8, 6];
+const WIDTHS = [16, 32, 32, 6, 8, 6];
 
 /** The table. */
 export function report(results: readonly CaseResult[]): string {

@@ -10,7 +10,7 @@ import type { QueuedMessage } from "../../../queue/queue.ts";
 import type { Authority } from "../../helpers/certificates.ts";
 import { turns, until } from "../../helpers/waiting.ts";
 import type { SeededRandom } from "../seeded_random.ts";
-import { type Bench, type Fate } from "./bench.ts";
+import type { Bench, Fate } from "./bench.ts";
 import type { PeerCase } from "./cases.ts";
 import { complaintsOf } from "./judge.ts";
 import { MailHost } from "./mail_host.ts";
@@ -30,8 +30,6 @@ export interface Observation {
   }[];
   /** How many copies have other octets than were sent. */
   readonly corrupt: number;
-  /** How many connections the host was called on. */
-  readonly connections: number;
   /** Claims left when all was over. */
   readonly claims: number;
 }
@@ -181,7 +179,6 @@ export class Trial {
       record,
       recipients,
       corrupt: host.taken.filter(({ content }) => !holds(content, this.#content)).length,
-      connections: host.connections,
       claims: this.#bench.queue.counts().claimed,
     };
   }
