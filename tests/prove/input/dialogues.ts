@@ -8,9 +8,9 @@
 import { pause } from "../pause.ts";
 import { type Attempt, makeAttempt } from "./make_script.ts";
 import { minimised } from "./minimise.ts";
-import { answers, printed } from "./print_dialogue.ts";
+import { printed } from "./print_dialogue.ts";
 import { goldenScripts } from "./script.ts";
-import { type SessionMaker, sessionMaker } from "./session_run.ts";
+import { runOnSession, type SessionMaker, sessionMaker } from "./session_run.ts";
 import type { Progress, Task } from "./worker.ts";
 
 /** What is tried. */
@@ -136,7 +136,9 @@ async function describe(
   switch (ended.kind) {
     case "failed": {
       const { attempt: smallest, fault } = await minimised(make, attempt);
-      return `${fault}\n${printed(smallest, await answers(make, smallest))}`;
+      const { script, cuts } = smallest;
+      const observed = await runOnSession(make, script, cuts[0]).catch(() => undefined);
+      return `${fault}\n${printed(smallest, observed)}`;
     }
     case "crashed":
       return `it ends the thread: ${ended.why}\n${printed(attempt)}`;

@@ -17,6 +17,8 @@ import { type Cut, cutUp, type Script } from "./script.ts";
 export interface Observed {
   /** All that it said, without the greeting; one character for each octet. */
   readonly said: string;
+  /** The same, apart for each stretch of the script. */
+  readonly parts: readonly string[];
   /** How it left the client. */
   readonly ending: Ending;
   /** The messages that it took. */
@@ -73,11 +75,12 @@ export async function runOnSession(
     recipients: envelope.recipients.length,
     content: latin1(content),
   }));
-  return { said: feeding.said, ending, messages, slowest: feeding.slowest };
+  const { parts, slowest } = feeding;
+  return { said: parts.join(""), parts, ending, messages, slowest };
 }
 
 class Feeding {
-  said = "";
+  readonly parts: string[] = [];
   slowest = 0;
   readonly #session: ServerSession;
 
@@ -87,6 +90,7 @@ class Feeding {
 
   async feed(stretches: readonly Uint8Array[], cut: Cut): Promise<Ending> {
     for (const [i, stretch] of stretches.entries()) {
+      this.parts.push("");
       const next = await this.#stretch(cutUp(stretch, cut));
       if (next === "close") return "closed";
       if (next === "read") continue;
@@ -114,7 +118,7 @@ class Feeding {
       const { output, next } = step instanceof Promise ? await step : step;
       // A transport reads into the same buffer again.
       buffer.fill(0x2a);
-      this.said += latin1(output);
+      this.parts[this.parts.length - 1] += latin1(output);
       if (next !== "step") return next;
     }
   }

@@ -11,11 +11,25 @@ import type { LoadFindings, LoadOptions, Phase } from "./proof.ts";
 /** Octets of memory that a connection may cost; a few hundred MiB for ten thousand of them. */
 const MOST_MEMORY = 64 * 1024;
 
-/** How much longer than alone messages may take among the crowd: a share, and some ms for chance. */
-const MOST_SLOWER = { median: { times: 2, plus: 10 }, p99: { times: 3, plus: 50 } } as const;
+/** How much longer than alone messages may take among the crowd. */
+interface Bound {
+  readonly name: string;
+  /** Which part of the messages is as fast or faster. */
+  readonly part: number;
+  /** So many times as long, */
+  readonly times: number;
+  /** and so many ms more, for chance. */
+  readonly plus: number;
+  /** How many messages it needs; the p99 of a few is the worst of all, which says nothing. */
+  readonly least: number;
+}
 
-/** Of fewer messages than these the p99 is the worst of all, which says nothing. */
-const ENOUGH_FOR_P99 = 100;
+const BOUNDS: readonly Bound[] = [
+  { name: "median", part: 0.5, times: 2, plus: 10, least: 1 },
+  { name: "p99", part: 0.99, times: 3, plus: 50, least: 100 },
+];
+
+const SORTS = ["kept", "fresh"] as const;
 
 /** Faulty commands that are answered before the connection is closed; the default. */
 const ERRORS = 20;
@@ -64,22 +78,23 @@ export function quantile(values: readonly number[], part: number): number {
 
 /** In what the good client was slowed down. */
 function slownessOf({ latencies }: LoadFindings): string[] {
-  const [alone, again, among] = (["alone", "alone again", "among"] as const)
-    .map((phase) => latencies.get(phase)!) as [Latencies, Latencies, Latencies];
-  return (["kept", "fresh"] as const).flatMap((sort) =>
-    ([["median", 0.5], ["p99", 0.99]] as const).flatMap(([name, part]) => {
-      if (name === "p99" && among[sort].length < ENOUGH_FOR_P99) return [];
-      const usual = Math.max(quantile(alone[sort], part), quantile(again[sort], part));
-      const now = quantile(among[sort], part);
-      const { times, plus } = MOST_SLOWER[name];
-      if (now <= usual * times + plus) return [];
-      return [
-        `over ${sort} connections the ${name} was ${now.toFixed(1)} ms, alone ${
-          usual.toFixed(1)
-        } ms`,
-      ];
-    })
-  );
+  return SORTS.flatMap((sort) => {
+    const of = (phase: Phase) => latencies.get(phase)![sort];
+    return BOUNDS.map((bound) => slowness(bound, [of("alone"), of("alone again")], of("among")))
+      .filter((fault) => fault !== undefined)
+      .map((fault) => `over ${sort} connections ${fault}`);
+  });
+}
+
+function slowness(
+  { name, part, times, plus, least }: Bound,
+  alone: readonly (readonly number[])[],
+  among: readonly number[],
+): string | undefined {
+  const usual = Math.max(...alone.map((values) => quantile(values, part)));
+  const now = quantile(among, part);
+  if (among.length < least || now <= usual * times + plus) return undefined;
+  return `the ${name} was ${now.toFixed(1)} ms, alone ${usual.toFixed(1)} ms`;
 }
 
 function wronglyEnded(
@@ -108,7 +123,7 @@ function memoryEach({ figures, connected }: LoadFindings): number {
 }
 
 function latencyLines(phase: Phase, latencies: Latencies): string[] {
-  return (["kept", "fresh"] as const).map((sort) => {
+  return SORTS.map((sort) => {
     const values = latencies[sort];
     const figures = [0.5, 0.99, 1].map((part) => quantile(values, part).toFixed(1).padStart(9));
     return `  ${`${phase}, ${sort} connections`.padEnd(35)}${`${values.length}`.padStart(11)}${
