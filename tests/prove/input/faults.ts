@@ -6,6 +6,7 @@
  */
 import { type Fault, plant } from "../planted.ts";
 import { proveDialogues } from "./dialogues.ts";
+import { proveOverSockets } from "./over_sockets.ts";
 
 /** Ending content where other programs have ended it. */
 export const END_OF_DATA: Fault = {
@@ -24,8 +25,8 @@ export const SMALL_LEAK: Fault = {
     "  #octets: Uint8Array = (Input.#all.push(new Uint8Array(2000)), NOTHING);",
 };
 
-/** The faults; the last leaves a thread that never ends, which is why it is the last. */
-export const FAULTS: readonly Fault[] = [
+/** Faults of sessions; the last leaves a thread that never ends, which is why it is the last. */
+export const SESSION_FAULTS: readonly Fault[] = [
   END_OF_DATA,
   {
     name: "takes CRLF . LF for the end of data",
@@ -99,6 +100,22 @@ export const FAULTS: readonly Fault[] = [
   },
 ];
 
+/** Faults between the socket and the spool. */
+export const SERVER_FAULTS: readonly Fault[] = [
+  {
+    name: "loses an octet of a read that fills its buffer",
+    file: "transport.ts",
+    original: "this.#session.receive(buffer.subarray(0, n));",
+    planted: "this.#session.receive(buffer.subarray(0, this.#filled ? n - 1 : n));",
+  },
+  {
+    name: "keeps a message that it refuses",
+    file: "server/receive.ts",
+    original: "if (this.#refusal) return this.#draft.abort();",
+    planted: "if (this.#refusal) return this.#commit();",
+  },
+];
+
 /** Where a fault is looked for. */
 interface Search {
   readonly seed: number;
@@ -117,4 +134,16 @@ export async function finds(
   const program = new URL(".", `file://${main}`).href;
   const { fault: found } = await proveDialogues({ program, seed, count });
   return found !== undefined;
+}
+
+/** Runs what of the proof goes to the real server on a copy with a fault; gives whether it was found. */
+export async function findsOverSockets(
+  fault: Fault,
+  { seed, count, directory }: Search,
+): Promise<boolean> {
+  const main = await plant(fault, `${directory}/planted`);
+  const program = new URL(".", `file://${main}`).href;
+  const sizes = { dialogues: count, cuts: 0 };
+  const { faults } = await proveOverSockets({ program, seed, directory, ...sizes });
+  return faults.length > 0;
 }
