@@ -58,10 +58,15 @@ export class ServerTalk implements Disposable {
     return await this.until(answer);
   }
 
-  /** Reads until what was said fits; gives all of it, and begins anew. */
+  /**
+   * Reads until what was said fits; gives all of it, and begins anew.
+   *
+   * @throws {Error} when that does not come.
+   */
   async until(answer: RegExp): Promise<string> {
     while (!answer.test(this.#said)) {
-      if (!await this.#more()) throw new Error(`hung up after ${JSON.stringify(this.#said)}`);
+      const more = await within(TOO_LONG, this.#more());
+      if (!more) throw new Error(`silence or the end after ${JSON.stringify(this.#said)}`);
     }
     const said = this.#said;
     this.#said = "";
