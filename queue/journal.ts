@@ -256,7 +256,11 @@ export class Journal {
     if (this.surplus().length > 0) this.#options.onCrowded();
   }
 
-  /** Opens the next segment; its name is durable before a record in it can be. */
+  /**
+   * Opens the next segment; its name is durable before a record in it can be. It is
+   * the current one from the moment that it is in the list: a sweep is free to
+   * remove any other that nobody needs, and nobody needs it yet.
+   */
   async #openSegment(): Promise<Current> {
     const { files, directory } = this.#options;
     const number = this.#nextNumber;
@@ -271,7 +275,7 @@ export class Journal {
     const segment = { number, path, size: 0, needed: new Set<string>() };
     this.#nextNumber++;
     this.#segments.push(segment);
-    return { segment, file };
+    return this.#current = { segment, file };
   }
 
   #endSegment(): void {
@@ -293,14 +297,19 @@ export class Journal {
     if (this.#pending.length > 0) this.#startTimer();
   }
 
-  /** Gives up the current segment after a failure: what its last batch left behind shall not count. */
+  /**
+   * Gives up the current segment after a failure: what its last batch left behind
+   * shall not count. It stays the current one until that is done, lest a sweep
+   * removes it at the same time, or another that has its number by then.
+   */
   async #disown(): Promise<void> {
     if (this.#current === undefined) return;
     const { segment, file } = this.#current;
     await file.truncate(segment.size).catch(() => {});
-    this.#endSegment();
-    if (segment.size === 0 && await this.#unmake(segment)) return;
-    this.#cuts.push(cutText(segment.number, segment.size));
+    file.close();
+    const isGone = segment.size === 0 && await this.#unmake(segment);
+    if (!isGone) this.#cuts.push(cutText(segment.number, segment.size));
+    this.#current = undefined;
   }
 
   /** Removes a segment in which nothing was ever durable; its number is used again. */

@@ -1,10 +1,11 @@
 /** Group commit, batches of any size, and what happens to a segment under its readers. */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { encode } from "../../base/bytes.ts";
 import { FileQueue, type FileQueueOptions } from "../../queue/file_queue.ts";
+import type { Claim } from "../../queue/queue.ts";
 import { TestClock } from "../helpers/test_clock.ts";
 import { changes, deferred, delivered, put, textOf } from "./fixtures.ts";
-import { SimDisk } from "./sim_disk.ts";
+import { SimDisk, systemError } from "./sim_disk.ts";
 
 const SPOOL = "/spool";
 
@@ -153,4 +154,74 @@ Deno.test("mail claimed while its segment is emptied keeps what is settled meanw
   await again.close();
   claim.release();
   await queue.close();
+});
+
+/** Waits for some turns of the microtask queue. */
+async function turns(count: number): Promise<void> {
+  for (let i = 0; i < count; i++) await undefined;
+}
+
+/** Lets operations of the journal's directory take longer or shorter, so that they meet in every order. */
+function uneven(disk: SimDisk, seed: number): void {
+  let state = seed;
+  const some = () => (state = (state * 1103515245 + 12345) % 2 ** 31) >> 16 & 15;
+  const { create, remove, syncDirectory } = disk;
+  disk.create = (path) => turns(some()).then(() => create.call(disk, path));
+  disk.remove = (path) => remove.call(disk, path).then(() => turns(some()));
+  disk.syncDirectory = (path) => syncDirectory.call(disk, path).then(() => turns(some()));
+}
+
+/** A queue on a disk that a killed process left, whose only message is claimed. */
+async function withOneClaimed(seed: number): Promise<[FileQueue, SimDisk, Claim]> {
+  const before = new SimDisk();
+  await put(await open(before), "old");
+  const disk = before.after("kill");
+  const queue = await open(disk);
+  const [claim] = await queue.claim(1);
+  uneven(disk, seed);
+  return [queue, disk, claim!];
+}
+
+async function textsAfterKill(disk: SimDisk): Promise<string[]> {
+  const queue = await open(disk.after("kill"), { contentBudget: 0 });
+  const claims = await queue.claim(1000);
+  const texts = await Promise.all(claims.map((claim) => textOf(claim.content())));
+  for (const claim of claims) claim.release();
+  await queue.close();
+  return texts;
+}
+
+const SEEDS = 300;
+
+Deno.test("a segment that is being opened is not given back with those before it", async () => {
+  for (let seed = 0; seed < SEEDS; seed++) {
+    const [queue, disk, claim] = await withOneClaimed(seed);
+    const settled = claim.settle(changes(delivered()));
+    await Promise.all([settled, put(queue, "new")]);
+    const texts = await textsAfterKill(disk);
+    assert(texts.includes("new"), `acknowledged and lost, with seed ${seed}`);
+    claim.release();
+    await queue.close();
+  }
+});
+
+Deno.test("a segment that fails is not given back twice, nor another in its place", async () => {
+  for (let seed = 0; seed < SEEDS; seed++) {
+    const [queue, disk, claim] = await withOneClaimed(seed);
+    let failures = 1;
+    disk.fault = ({ operation, path }) =>
+      operation === "sync" && path.endsWith(".jsonl") && failures-- > 0
+        ? systemError("EIO")
+        : undefined;
+    const settled = claim.settle(changes(delivered()));
+    const refused = assertRejects(() => put(queue, "refused"));
+    await Promise.all([settled, refused.then(() => put(queue, "new"))]);
+    const texts = await textsAfterKill(disk);
+    assert(texts.includes("new"), `acknowledged and lost, with seed ${seed}`);
+    assert(!texts.includes("refused"), `refused, and back again, with seed ${seed}`);
+    claim.release();
+    await queue.close();
+    const left = disk.paths().filter((path) => path.includes("/journal/"));
+    assertEquals(left, [], `with seed ${seed}`);
+  }
 });
