@@ -121,9 +121,7 @@ export class Disk {
 
   /** A file is cut to a size. */
   truncate(path: string, size: number): void {
-    const file = this.file(path);
-    file.size = size;
-    file.durable = Math.min(file.durable, size);
+    this.#resize(this.file(path), size);
   }
 
   /** A file gets another name in the same directory. */
@@ -150,6 +148,30 @@ export class Disk {
     const file = this.file(path);
     const { size } = file;
     return () => void (file.durable = Math.max(file.durable, Math.min(size, file.size)));
+  }
+
+  /**
+   * Takes over what a killed process left below a directory. A call that it did not
+   * survive may have been carried out all the same, and the trace does not say.
+   */
+  takeOver(path: string): void {
+    const { now } = this.directory(path);
+    const there = new Map([...Deno.readDirSync(path)].map((entry) => [entry.name, entry]));
+    for (const name of [...now.keys()].filter((name) => !there.has(name))) {
+      const renamed = name.replace(/\.tmp$/, "");
+      if (there.has(renamed)) now.set(renamed, now.get(name)!);
+      now.delete(name);
+    }
+    for (const { name, isDirectory } of there.values()) {
+      if (!now.has(name)) now.set(name, isDirectory ? new Directory() : new File());
+      if (isDirectory) this.takeOver(`${path}/${name}`);
+      else this.#resize(now.get(name) as File, Deno.statSync(`${path}/${name}`).size);
+    }
+  }
+
+  #resize(file: File, size: number): void {
+    file.size = size;
+    file.durable = Math.min(file.durable, size);
   }
 
   #parent(path: string): [Directory, string] {

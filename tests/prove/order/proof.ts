@@ -248,6 +248,7 @@ class Proof {
       this.#events++;
       this.#watch.see(event);
     }
+    if (signal === "SIGKILL") this.#watch.seeKill();
   }
 
   #recorder(): Recorder {

@@ -88,6 +88,14 @@ export class Watch {
     else if (event.result >= 0) this.#end(call, path, event.thread, event.result);
   }
 
+  /** The process was killed, and is gone: takes in what its last calls did. */
+  seeKill(): void {
+    this.#disk.takeOver(this.#spool);
+    for (const [file, placed] of this.#records) {
+      this.#records.set(file, placed.filter(({ end }) => end <= file.size));
+    }
+  }
+
   /** What a call is about, where that is on the disk. */
   #pathOf(call: Call): string | undefined {
     const { name, target } = call;
@@ -155,7 +163,7 @@ export class Watch {
     if (!call.whole) throw new Error(`the trace does not show all of a write to ${path}`);
     const file = this.#disk.file(path);
     const placed = readRecords(call.text(), file.size);
-    this.#records.get(file)!.push(...placed);
+    this.#records.set(file, [...this.#records.get(file) ?? [], ...placed]);
     for (const { entry } of placed) {
       if (entry.type === "queued") this.#judgeMessage(entry);
       else this.#judgeNote(entry);
@@ -215,7 +223,7 @@ export class Watch {
   #judgeSegmentRemoval(path: string): void {
     const file = this.#disk.file(path);
     this.#note("segment removed");
-    for (const { entry, end } of this.#records.get(file)!) {
+    for (const { entry, end } of this.#records.get(file) ?? []) {
       const { type, id } = entry;
       const kept = type !== "queued" || this.#hasEnded(id) ||
         this.#disk.isDurable(this.#messagePath(id));
@@ -231,7 +239,7 @@ export class Watch {
     const { durable } = this.#disk.directory(`${this.#spool}/journal`);
     const recorded = [...durable].some(([name, node]) =>
       name < nameIn(segment) && node instanceof File &&
-      this.#records.get(node)!.some(({ entry }) => entry.type === "queued" && entry.id === id)
+      this.#records.get(node)?.some(({ entry }) => entry.type === "queued" && entry.id === id)
     );
     const names = this.#disk.directory(this.#spool).durable;
     const filed = names.has(`${id}.json`) || names.has(`${id}.eml`);
