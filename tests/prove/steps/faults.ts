@@ -42,7 +42,14 @@ export const FAULTS: readonly StepsFault[] = [
     name: "takes a sender to be told before the bounce is queued",
     course: "bounce",
     file: "deliver/bounce.ts",
-    original: "const { id } = await draft.commit({",
-    planted: "const { id } = draft;\n  void draft.commit({",
+    original: "  const draft = deps.queue.draft();\n",
+    planted: "  const late = deps.queue.draft();\n" +
+      "  const draft = {\n" +
+      "    write: (chunk) => late.write(chunk),\n" +
+      "    commit(envelope) {\n" +
+      "      setTimeout(() => late.commit(envelope).catch(() => {}), 250);\n" +
+      "      return { id: late.id };\n" +
+      "    },\n" +
+      "  };\n",
   },
 ];
