@@ -86,12 +86,28 @@ export async function proveCrash(options: CrashOptions): Promise<CrashResult> {
     stack.use(new NextHop(address, hopPort, random.fork(), ledger))
   );
   const dns = stack.use(await nameServer());
-  const port = freePort("127.0.0.1");
+  const port = lastingPort(random);
   const setting = await prepare(options, port, [
     `--delivery-port=${hopPort}`,
     `--dns=127.0.0.1:${dns.nameServer.port}`,
   ]);
   return await new Proof(options, setting, random, ledger, hops, port).run();
+}
+
+/**
+ * A port of 127.0.0.1 that stays free while the server is down: below those that
+ * systems give to whoever asks for a free one.
+ */
+function lastingPort(random: SeededRandom): number {
+  while (true) {
+    const port = 10_000 + random.below(20_000);
+    try {
+      Deno.listen({ hostname: "127.0.0.1", port }).close();
+      return port;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    }
+  }
 }
 
 /** What is the same for every run of the server. */

@@ -35,11 +35,11 @@ export class ServerRun implements AsyncDisposable {
   /** What it calls itself. */
   readonly name: string;
   /** When it was started, ms since 1970. */
-  readonly startedAt = Date.now();
+  readonly startedAt: number = Date.now();
   /** When it was listening, ms since 1970. */
   listeningAt: number | undefined;
   /** When it was killed, ms since 1970. */
-  killedAt = Infinity;
+  killedAt: number = Infinity;
   /** The records of its log that are errors, and what the runtime says of its end. */
   readonly errors: string[] = [];
   readonly #spool: string;

@@ -9,9 +9,10 @@ import { isRefused } from "./mail.ts";
 
 /** A run of the server, as far as the verdict needs it. Times in ms since 1970. */
 export interface RunTimes {
+  /** What it called itself. */
   readonly name: string;
+  /** When it was started. */
   readonly startedAt: number;
-  readonly listeningAt?: number;
   /** Infinity when it was not killed. */
   readonly killedAt: number;
 }

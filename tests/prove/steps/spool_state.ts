@@ -5,23 +5,30 @@
  *
  * @module
  */
+import { encode } from "../../../base/bytes.ts";
 
 /** The part of a record that matters here. */
 interface Entry {
   readonly type: string;
   readonly id: string;
   readonly recipients?: readonly { readonly address: string; readonly status: string }[];
+  /** Of a `cut`: the number of the segment that ends earlier than its file. */
+  readonly segment?: number;
+  /** Of a `cut`: where it ends, octets. */
+  readonly at?: number;
+}
+
+/** A line of the journal, and where it stands. */
+interface Line {
+  readonly text: string;
+  readonly segment: number;
+  /** Octets before it in its segment. */
+  readonly at: number;
 }
 
 /** The addresses of recipients that the spool would try again, or tell a sender of. */
 export async function openAddresses(spool: string): Promise<Set<string>> {
-  const messages = new Map<string, Entry>();
-  const done = new Set<string>();
-  for (const text of await journalLines(spool)) {
-    const entry = read(text);
-    if (entry?.type === "queued") messages.set(entry.id, entry);
-    if (entry?.type === "done") done.add(entry.id);
-  }
+  const { messages, done } = readJournal(await journalLines(spool));
   // A message's file is newer than its record.
   for (const name of await namesIn(spool)) {
     if (!/^[0-9A-Z]{26}\.json$/.test(name)) continue;
@@ -34,10 +41,34 @@ export async function openAddresses(spool: string): Promise<Set<string>> {
   return new Set(open.map(({ address }) => address));
 }
 
-async function journalLines(spool: string): Promise<string[]> {
-  const lines: string[] = [];
+/** The messages of the journal, less those that stand behind a cut; and those that are done. */
+function readJournal(lines: readonly Line[]): { messages: Map<string, Entry>; done: Set<string> } {
+  const messages = new Map<string, Entry>();
+  const places = new Map<string, Line>();
+  const done = new Set<string>();
+  for (const line of lines) {
+    const entry = read(line.text);
+    if (entry?.type === "queued") {
+      messages.set(entry.id, entry);
+      places.set(entry.id, line);
+    }
+    if (entry?.type === "done") done.add(entry.id);
+    if (entry?.type !== "cut") continue;
+    for (const [id, { segment, at }] of places) {
+      if (segment === entry.segment && at >= entry.at!) messages.delete(id);
+    }
+  }
+  return { messages, done };
+}
+
+async function journalLines(spool: string): Promise<Line[]> {
+  const lines: Line[] = [];
   for (const name of (await namesIn(`${spool}/journal`)).sort()) {
-    lines.push(...(await Deno.readTextFile(`${spool}/journal/${name}`)).split("\n"));
+    let at = 0;
+    for (const text of (await Deno.readTextFile(`${spool}/journal/${name}`)).split("\n")) {
+      lines.push({ text, segment: parseInt(name), at });
+      at += encode(text).length + 1;
+    }
   }
   return lines;
 }
