@@ -91,7 +91,11 @@ export async function proveCrash(options: CrashOptions): Promise<CrashResult> {
     `--delivery-port=${hopPort}`,
     `--dns=127.0.0.1:${dns.nameServer.port}`,
   ]);
-  return await new Proof(options, setting, random, ledger, hops, port).run();
+  const senders = Array.from(
+    { length: options.senders },
+    (_, i) => new Sender(`s${i}`, port, random.fork(), ledger),
+  );
+  return await new Proof({ options, setting, random, ledger, hops, senders }).run();
 }
 
 /**
@@ -155,70 +159,65 @@ async function nameServer(): Promise<DnsServer> {
   return dns;
 }
 
+/** What the proof is made with. */
+interface ProofParts {
+  readonly options: CrashOptions;
+  readonly setting: Setting;
+  readonly random: SeededRandom;
+  readonly ledger: Ledger;
+  readonly hops: readonly NextHop[];
+  readonly senders: readonly Sender[];
+}
+
 class Proof {
-  readonly #options: CrashOptions;
-  readonly #setting: Setting;
-  readonly #random: SeededRandom;
-  readonly #ledger: Ledger;
-  readonly #hops: readonly NextHop[];
-  readonly #senders: readonly Sender[];
+  readonly #parts: ProofParts;
   readonly #runs: ServerRun[] = [];
   readonly #kills = new Map<Stage, number>();
   readonly #complaints: string[] = [];
 
-  constructor(
-    options: CrashOptions,
-    setting: Setting,
-    random: SeededRandom,
-    ledger: Ledger,
-    hops: readonly NextHop[],
-    port: number,
-  ) {
-    this.#options = options;
-    this.#setting = setting;
-    this.#random = random;
-    this.#ledger = ledger;
-    this.#hops = hops;
-    this.#senders = Array.from(
-      { length: options.senders },
-      (_, i) => new Sender(`s${i}`, port, random.fork(), ledger),
-    );
+  constructor(parts: ProofParts) {
+    this.#parts = parts;
   }
 
   async run(): Promise<CrashResult> {
+    const { options, setting, ledger, senders } = this.#parts;
     const began = Date.now();
-    const sending = Promise.all(this.#senders.map((sender) => sender.run()));
+    const sending = Promise.all(senders.map((sender) => sender.run()));
+    sending.catch(() => {}); // It is waited for at the end, and says there what is wrong.
     try {
-      for (let i = 1; i <= this.#options.kills; i++) await this.#startAndKill(i);
+      for (let i = 1; i <= options.kills; i++) await this.#startAndKill(i);
       await this.#finish(sending);
     } finally {
       await this.#end(sending);
     }
-    const verdict = judge(this.#ledger, this.#runs);
-    const leftovers = await leftoversIn(this.#setting.spool);
+    const verdict = judge(ledger, this.#runs);
+    const leftovers = await leftoversIn(setting.spool);
     return { ...verdict, ...this.#figures(), leftovers, took: Date.now() - began };
   }
 
   #start(): ServerRun {
+    const { options, setting } = this.#parts;
     const name = `run${this.#runs.length + 1}.relay.test`;
-    const run = new ServerRun({ ...this.#setting, main: this.#options.main, name });
+    const run = new ServerRun({ ...setting, main: options.main, name });
     this.#runs.push(run);
     return run;
   }
 
   async #startAndKill(i: number): Promise<void> {
+    const { options, random, ledger } = this.#parts;
     const run = this.#start();
-    await waitFor(chooseMoment(this.#random), run);
+    await waitFor(chooseMoment(random), run);
     const stage = await run.kill();
     this.#kills.set(stage, (this.#kills.get(stage) ?? 0) + 1);
-    const { acknowledged } = this.#ledger.counts;
-    this.#options.progress?.(`kill ${i}: ${stage}, ${acknowledged} acknowledged so far`);
+    const { acknowledged } = ledger.counts;
+    options.progress?.(`kill ${i}: ${stage}, ${acknowledged} acknowledged so far`);
   }
 
   /** Lets everything come to its end: the senders, then the queue. */
   async #finish(sending: Promise<unknown>): Promise<void> {
-    for (const hop of this.#hops) hop.settleDown();
-    for (const sender of this.#senders) sender.finish();
+    const { hops, senders, setting } = this.#parts;
+    for (const hop of hops) hop.settleDown();
+    for (const sender of senders) sender.finish();
     for (let round = 1; round <= MOST_ROUNDS; round++) {
       const run = this.#start();
       await run.listening();
@@ -227,25 +226,26 @@ class Proof {
       }
       await this.#drain();
       await run.stop();
-      if (!waits(await leftoversIn(this.#setting.spool))) return;
+      if (!waits(await leftoversIn(setting.spool))) return;
     }
   }
 
   /** Waits until everything has come and nothing is filed, or nothing new has come for long. */
   async #drain(): Promise<void> {
-    let taken = this.#ledger.taken.length;
+    const { ledger, setting } = this.#parts;
+    let taken = ledger.taken.length;
     let newsAt = Date.now();
     while (Date.now() - newsAt < QUIET) {
-      if (!waits(await leftoversIn(this.#setting.spool)) && isComplete(this.#ledger)) return;
+      if (!waits(await leftoversIn(setting.spool)) && isComplete(ledger)) return;
       await pause(LOOK_EVERY);
-      if (this.#ledger.taken.length > taken) newsAt = Date.now();
-      taken = this.#ledger.taken.length;
+      if (ledger.taken.length > taken) newsAt = Date.now();
+      taken = ledger.taken.length;
     }
   }
 
   /** Leaves nothing running, whatever happened. */
   async #end(sending: Promise<unknown>): Promise<void> {
-    for (const sender of this.#senders) sender.giveUp();
+    for (const sender of this.#parts.senders) sender.giveUp();
     await Promise.all([sending, ...this.#runs.map((run) => run[Symbol.asyncDispose]())]);
   }
 
@@ -253,11 +253,11 @@ class Proof {
     const errors = this.#runs.flatMap((run) => run.errors.map((line) => `${run.name}: ${line}`));
     return {
       kills: this.#kills,
-      submissions: this.#ledger.counts,
+      submissions: this.#parts.ledger.counts,
       untilListening: this.#runs.flatMap(({ listeningAt, startedAt }) =>
         listeningAt === undefined ? [] : [listeningAt - startedAt]
       ),
-      complaints: [...this.#complaints, ...this.#ledger.refusals, ...errors],
+      complaints: [...this.#complaints, ...this.#parts.ledger.refusals, ...errors],
     };
   }
 }
