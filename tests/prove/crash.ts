@@ -13,8 +13,8 @@ import { numberFlags } from "./flags.ts";
 import { runProof } from "./run_proof.ts";
 
 const flags = numberFlags(Deno.args, { seed: 1, kills: 300, senders: 32 });
-/** How often a copy with a fault is killed. */
-const KILLS_OF_COPIES = 8;
+/** How often a copy with a fault is killed: a life that is long is among them, and another after it. */
+const KILLS_OF_COPIES = 12;
 
 const main = new URL("../../main.ts", import.meta.url).href;
 

@@ -27,11 +27,18 @@ const REPLAY = 60;
 const WORK = 1000;
 /** The longest that it is left to work, ms. */
 const LONGEST_WORK = 6000;
+/** One life of so many is a long one: what was done seconds ago has to be on disk by then. */
+const LONG_LIFE_EVERY = 10;
+/** The least that it is left to work in a long life, ms. */
+const LONG_WORK = 4500;
 /** Within this, ms, most of a stop falls. */
 const STOP = 80;
 
-/** Chooses a moment. */
-export function chooseMoment(random: SeededRandom): Moment {
+/** Chooses a moment; `life` counts the runs of the server from 1. */
+export function chooseMoment(random: SeededRandom, life: number): Moment {
+  if (life % LONG_LIFE_EVERY === 0) {
+    return { kind: "work", after: random.between(LONG_WORK, LONGEST_WORK) };
+  }
   const share = random.next();
   if (share < 0.15) return { kind: "start", after: random.between(0, START) };
   if (share < 0.4) return { kind: "replay", after: random.between(0, REPLAY) };

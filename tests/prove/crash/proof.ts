@@ -206,7 +206,7 @@ class Proof {
   async #startAndKill(i: number): Promise<void> {
     const { options, random, ledger } = this.#parts;
     const run = this.#start();
-    await waitFor(chooseMoment(random), run);
+    await waitFor(chooseMoment(random, i), run);
     const stage = await run.kill();
     this.#kills.set(stage, (this.#kills.get(stage) ?? 0) + 1);
     const { acknowledged } = ledger.counts;

@@ -86,6 +86,40 @@ async function acceptTrial(
   return { faults: await faults.count(), refused: refuses.length, resumed };
 }
 
+/** Trials in which the segment that a batch failed in stays, because a message in it is under way. */
+export function comebackTrials(files: FailingFiles): Trial[] {
+  return (["EIO", "EDQUOT"] as const).map((error) => {
+    const rule = { operation: "fdatasync", path: ".jsonl", error, every: 1 };
+    return {
+      name: `${ruleText(rule)}, of a segment that stays`,
+      run: (site) => comebackTrial(site, files.for(site.spool), rule),
+    };
+  });
+}
+
+/** The refused mail, whose records were written but not synced, must not come back with the rest of the segment. */
+async function comebackTrial(
+  site: Site,
+  faults: SpoolFaults,
+  rule: Rule,
+): ReturnType<Trial["run"]> {
+  const run = await site.start({ reachable: true, env: faults.env });
+  const underWay = small("under-way");
+  site.hop.hold(underWay.recipients[0]!);
+  await site.bring(run, underWay);
+  await faults.begin(rule);
+  for (const mail of oneOfEach("during").values()) {
+    const reply = await site.bring(run, mail);
+    if (!reply.startsWith(REPLIES[rule.error])) site.complaints.push(`${mail.name} got ${reply}`);
+  }
+  await faults.end();
+  const resumed = await resumes(site, run);
+  await site.kill(run);
+  site.hop.open();
+  await site.settle();
+  return { faults: await faults.count(), refused: KINDS.length, resumed };
+}
+
 /** A server whose spool holds mail of an earlier run. */
 async function restarted(site: Site, faults: SpoolFaults): Promise<Run> {
   const earlier = await site.start({ reachable: false });

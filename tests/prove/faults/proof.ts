@@ -7,7 +7,7 @@ import { tool } from "../../helpers/tools.ts";
 import { makeSetting } from "../rig/setting.ts";
 import { SeededRandom } from "../seeded_random.ts";
 import { descriptorTrial } from "./descriptor_trial.ts";
-import { passingTrials, recordTrials, steadyTrials } from "./disk_trials.ts";
+import { comebackTrials, passingTrials, recordTrials, steadyTrials } from "./disk_trials.ts";
 import { FailingFiles } from "./failing_files.ts";
 import { type Bench, Site } from "./site.ts";
 import { mayMount, SPACE_TRIAL } from "./space_trial.ts";
@@ -45,6 +45,7 @@ export async function allTrials(
     SPACE_TRIAL,
     descriptorTrial(tool("prlimit")!),
     ...steadyTrials(files),
+    ...comebackTrials(files),
     ...recordTrials(files),
     ...rounds.flat(),
   ];

@@ -93,11 +93,12 @@ export class Site implements AsyncDisposable {
     return { server, name, port };
   }
 
-  /** Kills a run, and keeps a copy of the spool as it is then. It is a complaint when it has ended before. */
+  /** Kills a run, remembers what it left open, and keeps a copy of the spool as it is then. It is a complaint when it has ended before. */
   async kill({ server, name }: Run): Promise<void> {
     await server.signal("SIGKILL");
     const { signal, code } = await server.ended;
     if (signal !== "SIGKILL") this.complaints.push(`${name} ended with status ${code}`);
+    this.#books.runEnded(name, await openAddresses(this.spool));
     await copyFiles(this.spool, `${this.spool}.${name}`);
   }
 
