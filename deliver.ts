@@ -19,6 +19,7 @@ import { Hold, Lane } from "./deliver/lane.ts";
 import type { Pool } from "./deliver/pool.ts";
 import { reportAttempt, reportBounce } from "./deliver/report.ts";
 import { destinationOf, type Host, type Route } from "./deliver/route.ts";
+import { Sessions } from "./deliver/sessions.ts";
 import {
   isNews,
   parkedUntil,
@@ -66,9 +67,9 @@ export class Delivery {
   readonly #filling = new Set<Lane<Job>>();
   /** Ends the rests of lanes. */
   readonly #rests = new Map<Lane<Job>, () => void>();
-  readonly #clients = new Set<SmtpClient>();
+  readonly #sessions: Sessions;
+  readonly #attemptDeps: AttemptDeps;
   readonly #underWay = new Set<Promise<void>>();
-  readonly #abort = new AbortController();
   #active = 0;
   #claimed = 0;
   #claiming = false;
@@ -79,6 +80,9 @@ export class Delivery {
   /** Prepares; nothing goes before `start`. */
   constructor(options: DeliveryOptions) {
     this.#options = options;
+    const { clock, route } = options;
+    this.#sessions = new Sessions(options);
+    this.#attemptDeps = { clock, route, sessions: this.#sessions };
   }
 
   /** Begins to deliver. */
@@ -96,17 +100,12 @@ export class Delivery {
     this.#cancelTimer();
     for (const cancel of this.#rests.values()) cancel();
     for (const lane of this.#lanes.values()) {
-      for (const job of lane.drain()) this.#track(this.#jobOver(job));
+      for (const job of lane.drain()) this.#jobOver(job);
     }
-    const cancel = this.#options.clock.after(grace, () => this.#breakOff());
+    const cancel = this.#options.clock.after(grace, () => this.#sessions.breakOff());
     while (this.#underWay.size > 0) await Promise.all(this.#underWay);
     cancel();
-    await this.#options.pool.close();
-  }
-
-  #breakOff(): void {
-    this.#abort.abort();
-    for (const client of this.#clients) client.close();
+    await this.#sessions.close();
   }
 
   #track(work: Promise<void>): void {
@@ -159,7 +158,7 @@ export class Delivery {
     const { clock, settings } = this.#options;
     this.#claimed++;
     const { work, jobs } = jobsOf(claim, clock.now(), settings);
-    if (jobs.length === 0 || this.#stopping) return this.#track(this.#workOver(work));
+    if (jobs.length === 0 || this.#stopping) return this.#workOver(work);
     for (const job of jobs) this.#place(job);
     this.#run();
   }
@@ -174,7 +173,7 @@ export class Delivery {
       this.#ready.add(lane);
     } else {
       job.work.parkAt = lane.destination;
-      this.#track(this.#jobOver(job));
+      this.#jobOver(job);
     }
   }
 
@@ -206,7 +205,7 @@ export class Delivery {
     const { work } = job;
     let over = true;
     try {
-      const result = await attempt(job, this.#attemptDeps(hold));
+      const result = await attempt(job, hold, this.#attemptDeps);
       over = this.#learn(lane, job, result, hold);
       if (over) await this.#settle(job, result);
     } catch (error) {
@@ -217,37 +216,15 @@ export class Delivery {
     this.#active--;
     hold.release();
     lane.ended();
-    if (over) await this.#jobOver(job);
+    if (over) this.#jobOver(job);
     this.#refill(lane);
-  }
-
-  #attemptDeps(hold: Hold): AttemptDeps {
-    const { clock, route, open, pool } = this.#options;
-    return {
-      clock,
-      route,
-      hold,
-      take: (destination) => this.#using(pool.take(destination)),
-      open: async (host) => this.#using(await open(host, this.#abort.signal)),
-      give: (destination, client) => {
-        this.#clients.delete(client);
-        pool.give(destination, client);
-      },
-    };
-  }
-
-  /** Keeps a client in mind, to break it off; one that comes after that is of no use any more. */
-  #using<C extends SmtpClient | undefined>(client: C): C {
-    if (client) this.#clients.add(client);
-    if (this.#abort.signal.aborted) client?.close();
-    return client;
   }
 
   // Settling
 
   /** Records what came of an attempt. */
   async #settle(job: Job, result: AttemptResult): Promise<void> {
-    const counted = this.#abort.signal.aborted ? verdictsOf(result) : result;
+    const counted = this.#sessions.areBrokenOff ? verdictsOf(result) : result;
     if (counted.outcomes.size === 0) return;
     const settlement = settlementOf(job, counted, this.#rules());
     await job.work.claim.settle(settlement);
@@ -265,7 +242,7 @@ export class Delivery {
       logger.error("cannot record a deferral", { id: work.claim.message.id, error });
       work.retryLater = true;
     }
-    await this.#jobOver(job);
+    this.#jobOver(job);
   }
 
   #rules(): SettleRules {
@@ -274,16 +251,18 @@ export class Delivery {
   }
 
   /** One job less; with the last one the message is done with for now. */
-  async #jobOver({ work }: Job): Promise<void> {
+  #jobOver({ work }: Job): void {
     work.openJobs--;
-    if (work.openJobs === 0) await this.#workOver(work);
+    if (work.openJobs === 0) this.#workOver(work);
   }
 
-  async #workOver(work: Work): Promise<void> {
-    const { claim } = work;
-    if (claim.message.recipients.some(({ status }) => status === "failed")) {
-      await this.#bounce(work);
-    }
+  #workOver(work: Work): void {
+    const { recipients } = work.claim.message;
+    if (recipients.some(({ status }) => status === "failed")) this.#track(this.#bounce(work));
+    else this.#doneWith(work);
+  }
+
+  #doneWith(work: Work): void {
     const wasFull = this.#claimed >= MOST_CLAIMED;
     this.#claimed--;
     this.#giveBack(work);
@@ -299,6 +278,7 @@ export class Delivery {
       logger.error("cannot tell a sender about a failure", { id: message.id, error });
       work.retryLater = true;
     }
+    this.#doneWith(work);
   }
 
   /** Gives the message back to the queue, where it waits unless it is finished. */
@@ -373,7 +353,8 @@ export class Delivery {
     if (this.#stopping) return;
     this.#ready.add(lane);
     this.#run();
-    this.#track(this.#fill(lane));
+    if (lane.takesParked) this.#track(this.#fill(lane));
+    else this.#forgetIdle(lane);
   }
 
   /** Claims the messages parked at a lane, one after the other, while it has room. */
@@ -394,7 +375,7 @@ export class Delivery {
 
   #forgetIdle(lane: Lane<Job>): void {
     const { destination } = lane;
-    if (!lane.isIdle || this.#rests.has(lane)) return;
+    if (!lane.isIdle || this.#rests.has(lane) || this.#filling.has(lane)) return;
     // The destination may have another lane by now: this one may have been forgotten before.
     if (this.#lanes.get(destination) === lane) this.#lanes.delete(destination);
   }

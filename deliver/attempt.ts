@@ -12,6 +12,7 @@ import type { RecipientOutcome, SmtpClient, Transaction } from "./client.ts";
 import { DeliveryFailure } from "./failure.ts";
 import type { Job } from "./job.ts";
 import type { Host, Route } from "./route.ts";
+import type { Sessions } from "./sessions.ts";
 
 /** One host that was tried in an attempt. */
 export interface Try {
@@ -47,39 +48,46 @@ export interface AttemptResult {
   readonly destination: Finding;
 }
 
-/** What an attempt needs. */
+/** Told while a job has a session with its destination. */
+export interface SessionHold {
+  /** It has one. */
+  take(): void;
+  /** It has none any more. */
+  release(): void;
+}
+
+/** What attempts need. */
 export interface AttemptDeps {
   readonly clock: Clock;
-  /** Told while the job has a session with its destination. */
-  readonly hold: { take(): void; release(): void };
-  /** A kept connection to the destination. */
-  readonly take: (destination: string) => SmtpClient | undefined;
-  /** Gets the connection back when the transaction is over, usable or not. */
-  readonly give: (destination: string, client: SmtpClient) => void;
   readonly route: (destination: string) => Promise<Route>;
-  /** Connects. @throws {DeliveryFailure} */
-  readonly open: (host: Host) => Promise<SmtpClient>;
+  readonly sessions: Sessions;
 }
 
 /** Carries out a job. */
-export async function attempt(job: Job, deps: AttemptDeps): Promise<AttemptResult> {
-  const run = new Run(job, deps);
-  let kept = deps.take(job.destination);
-  while (kept && !await run.transact(kept)) kept = deps.take(job.destination);
+export async function attempt(
+  job: Job,
+  hold: SessionHold,
+  deps: AttemptDeps,
+): Promise<AttemptResult> {
+  const run = new Run(job, hold, deps);
+  let kept = deps.sessions.take(job.destination);
+  while (kept && !await run.transact(kept)) kept = deps.sessions.take(job.destination);
   if (!run.isDecided) await run.tryHosts();
   return run.result();
 }
 
 /** An attempt under way. */
 class Run {
-  #job: Job;
-  #deps: AttemptDeps;
-  #tries: Try[] = [];
-  #outcomes = new Map<number, RecipientOutcome>();
+  readonly #job: Job;
+  readonly #hold: SessionHold;
+  readonly #deps: AttemptDeps;
+  readonly #tries: Try[] = [];
+  readonly #outcomes = new Map<number, RecipientOutcome>();
   #undecided: readonly number[];
 
-  constructor(job: Job, deps: AttemptDeps) {
+  constructor(job: Job, hold: SessionHold, deps: AttemptDeps) {
     this.#job = job;
+    this.#hold = hold;
     this.#deps = deps;
     this.#undecided = job.recipients;
   }
@@ -92,7 +100,7 @@ class Run {
     return {
       tries: this.#tries,
       outcomes: this.#outcomes,
-      destination: findingOf([...this.#outcomes.values()]),
+      destination: findingOf(this.#outcomes),
     };
   }
 
@@ -110,7 +118,7 @@ class Run {
   async #tryHost(host: Host): Promise<void> {
     const at = this.#deps.clock.now();
     try {
-      const client = await this.#deps.open(host);
+      const client = await this.#deps.sessions.open(host);
       await this.transact(client);
     } catch (error) {
       if (!(error instanceof DeliveryFailure)) throw error;
@@ -122,14 +130,15 @@ class Run {
   async transact(client: SmtpClient): Promise<boolean> {
     const at = this.#deps.clock.now();
     const recipients = this.#undecided;
-    this.#deps.hold.take();
+    this.#hold.take();
     const result = await client.transact(this.#transaction(recipients));
-    this.#deps.give(this.#job.destination, client);
+    this.#deps.sessions.give(this.#job.destination, client);
     if (result.stale) {
-      this.#deps.hold.release();
+      this.#hold.release();
       return false;
     }
-    const outcomes = new Map(recipients.map((index, i) => [index, result.outcomes[i]!]));
+    const outcomes = new Map<number, RecipientOutcome>();
+    for (const [i, index] of recipients.entries()) outcomes.set(index, result.outcomes[i]!);
     this.#note(at, client.host, outcomes, result.reply, client.tls);
     return true;
   }
@@ -161,10 +170,12 @@ class Run {
   ): void {
     const took = this.#deps.clock.now() - at;
     this.#tries.push({ at, took, host, tls, outcomes, reply });
-    for (const [index, outcome] of outcomes) this.#outcomes.set(index, outcome);
-    this.#undecided = [...outcomes].filter(([, one]) => mayTryNextHost(one)).map(([index]) =>
-      index
-    );
+    const undecided: number[] = [];
+    for (const [index, outcome] of outcomes) {
+      this.#outcomes.set(index, outcome);
+      if (mayTryNextHost(outcome)) undecided.push(index);
+    }
+    this.#undecided = undecided;
   }
 }
 
@@ -177,9 +188,9 @@ function mayTryNextHost(outcome: RecipientOutcome): boolean {
   return outcome.kind === "failed" && outcome.error.scope === "host";
 }
 
-function findingOf(outcomes: readonly RecipientOutcome[]): Finding {
+function findingOf(outcomes: ReadonlyMap<number, RecipientOutcome>): Finding {
   let failure: DeliveryError | undefined;
-  for (const outcome of outcomes) {
+  for (const outcome of outcomes.values()) {
     if (outcome.kind === "delivered") return { kind: "answered" };
     const { scope, permanent } = outcome.error;
     if (scope === "message" || scope === "recipient") return { kind: "answered" };

@@ -7,6 +7,7 @@
  */
 import type { DeliverySettings } from "../config/config.ts";
 import type { TlsInfo } from "../message/envelope.ts";
+import { DotStuffer } from "../protocol/dot_stuff.ts";
 import type { Extensions } from "../protocol/ehlo.ts";
 import type { Dialogue } from "./dialogue.ts";
 import type { Transaction } from "./mail_plan.ts";
@@ -37,6 +38,7 @@ export class SmtpClient {
   readonly extensions: Extensions;
   readonly #dialogue: Dialogue;
   readonly #settings: DeliverySettings;
+  readonly #stuffer = new DotStuffer();
   #standing: Standing = "clean";
   #transactions = 0;
 
@@ -65,6 +67,7 @@ export class SmtpClient {
       dialogue: this.#dialogue,
       host: this.host,
       extensions: this.extensions,
+      stuffer: this.#stuffer,
       settings: this.#settings,
       reused: this.#transactions++ > 0,
       standing: this.#standing,

@@ -61,6 +61,7 @@ export class Dialogue {
     const until = this.#clock.now() + ms;
     for (let reply = this.#replies.next();; reply = this.#replies.next()) {
       if (reply !== undefined) return reply;
+      this.#replies.keep();
       const n = await this.#connection.read(this.#buffer, until - this.#clock.now());
       if (n === null) throw new ConnectionLost();
       this.#replies.receive(this.#buffer.subarray(0, n));

@@ -134,11 +134,16 @@ export class Lane<Job> {
     this.#parked.add(id);
   }
 
+  /** Whether a parked message is to be claimed now. */
+  get takesParked(): boolean {
+    if (this.#parked.size === 0 || !this.hasRoom) return false;
+    // Refilling one by one would keep the backlog at its brim; half empty is early enough.
+    return this.#state.kind !== "open" || this.#jobs.length <= BACKLOG / 2;
+  }
+
   /** A parked message to claim now, when there is room for it. */
   unpark(): string | undefined {
-    if (this.#parked.size === 0 || !this.hasRoom) return undefined;
-    // Refilling one by one would keep the backlog at its brim; half empty is early enough.
-    if (this.#state.kind === "open" && this.#jobs.length > BACKLOG / 2) return undefined;
+    if (!this.takesParked) return undefined;
     const [id] = this.#parked;
     this.#parked.delete(id!);
     return id;

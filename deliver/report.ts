@@ -9,6 +9,7 @@ import type { DeliveryError, QueuedMessage, RecipientChange, Settlement } from "
 import type { AttemptResult, Try } from "./attempt.ts";
 import type { BounceResult } from "./bounce.ts";
 import type { DeliveryEvent, DeliveryObserver } from "./events.ts";
+import { hopOf } from "./failure.ts";
 import type { Job } from "./job.ts";
 
 const logger = log("deliver");
@@ -22,14 +23,11 @@ export function reportAttempt(
 ): void {
   const { message } = job.work.claim;
   for (const one of result.tries) {
-    logTry(job, one);
-    const delivered = indexesOf(one, "delivered");
+    const hop = one.host ? hopOf(one.host) : "";
+    const delivered = deliveredBy(one);
+    logTry(job, one, hop, delivered.length);
     if (delivered.length === 0) continue;
-    observer.emit("delivered", {
-      ...eventOf(message, delivered),
-      hop: hopOf(one),
-      reply: one.reply,
-    });
+    observer.emit("delivered", { ...eventOf(message, delivered), hop, reply: one.reply });
   }
   for (const [error, changes] of deferralsOf(settlement)) {
     const indexes = changes.map(({ index }) => index);
@@ -52,22 +50,24 @@ export function reportBounce(
   }
 }
 
-function logTry(job: Job, one: Try): void {
+function logTry(job: Job, one: Try, hop: string, delivered: number): void {
   logger.info("attempt", {
     id: job.work.claim.message.id,
     destination: job.destination,
-    hop: hopOf(one),
+    hop,
     tls: one.tls && `${one.tls.version}${one.tls.verified ? " verified" : ""}`,
     took: one.took,
-    delivered: indexesOf(one, "delivered").length,
-    failed: indexesOf(one, "failed").length,
+    delivered,
+    failed: one.outcomes.size - delivered,
     reply: one.reply,
   });
 }
 
-function indexesOf(one: Try, kind: "delivered" | "failed"): number[] {
+function deliveredBy(one: Try): number[] {
   const indexes: number[] = [];
-  for (const [index, outcome] of one.outcomes) if (outcome.kind === kind) indexes.push(index);
+  for (const [index, outcome] of one.outcomes) {
+    if (outcome.kind === "delivered") indexes.push(index);
+  }
   return indexes;
 }
 
@@ -82,9 +82,4 @@ function eventOf(message: QueuedMessage, indexes: readonly number[]): DeliveryEv
     reversePath: message.envelope.reversePath,
     recipients: indexes.map((index) => message.recipients[index]!.address),
   };
-}
-
-/** `name[address]:port`, or nothing where no host was reached. */
-function hopOf({ host }: Try): string {
-  return host ? `${host.name}[${host.address}]:${host.port}` : "";
 }

@@ -67,7 +67,7 @@ export function destinationOf(
 }
 
 function smarthostKey({ host, port }: Smarthost): string {
-  return `smarthost ${isIPv6(host) ? `[${host}]` : host}:${port}`;
+  return `smarthost ${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
 /** Finds the hosts of a destination that {@linkcode destinationOf} gave. Never throws. */

@@ -35,7 +35,7 @@ export function expiry(message: QueuedMessage, schedule: RetrySchedule): number 
 
 /** The settlement of an attempt. */
 export function settlementOf(job: Job, result: AttemptResult, rules: SettleRules): Settlement {
-  const anyDelivered = [...result.outcomes.values()].some((one) => one.kind === "delivered");
+  const anyDelivered = result.outcomes.values().some((one) => one.kind === "delivered");
   const changes = [...result.outcomes].map(([index, outcome]) =>
     changeOf(job, index, outcome, anyDelivered, rules)
   );
@@ -134,7 +134,7 @@ function attemptOf(job: Job, one: Try, next: string): Attempt {
     ...(host && { host: host.name, address: endpointText(host.address, host.port) }),
     ...(tls && { tls }),
     reply,
-    outcome: outcomeOf([...outcomes.values()]),
+    outcome: outcomeOf(outcomes.values()),
     next,
   };
 }
@@ -144,9 +144,14 @@ function endpointText(address: string, port: number): string {
   return `${address.includes(":") ? `[${address}]` : address}:${port}`;
 }
 
-function outcomeOf(outcomes: readonly RecipientOutcome[]): Attempt["outcome"] {
-  const kinds = new Set(outcomes.map(kindOf));
-  return kinds.size === 1 ? [...kinds][0]! : "mixed";
+function outcomeOf(outcomes: Iterable<RecipientOutcome>): Attempt["outcome"] {
+  let shared: Attempt["outcome"] | undefined;
+  for (const outcome of outcomes) {
+    const kind = kindOf(outcome);
+    shared ??= kind;
+    if (shared !== kind) return "mixed";
+  }
+  return shared ?? "mixed";
 }
 
 function kindOf(outcome: RecipientOutcome): "delivered" | "deferred" | "failed" {

@@ -7,10 +7,10 @@
  *
  * @module
  */
-import { concat, encode } from "../base/bytes.ts";
+import { encode } from "../base/bytes.ts";
 import { isPromise } from "../base/maybe_promise.ts";
 import type { DeliverySettings } from "../config/config.ts";
-import { DotStuffer } from "../protocol/dot_stuff.ts";
+import type { DotStuffer } from "../protocol/dot_stuff.ts";
 import type { Extensions } from "../protocol/ehlo.ts";
 import { replyText, type SmtpReply } from "../protocol/reply.ts";
 import { ReplySyntaxError } from "../protocol/reply_reader.ts";
@@ -57,6 +57,8 @@ export interface TransactionContext {
   readonly host: Host;
   /** What it offers. */
   readonly extensions: Extensions;
+  /** Frames the content; one for all transactions of the conversation. */
+  readonly stuffer: DotStuffer;
   /** How long to wait for what. */
   readonly settings: Pick<DeliverySettings, "commandTimeout" | "dataTimeout" | "finalTimeout">;
   /** Whether transactions came before it on this connection. */
@@ -161,7 +163,11 @@ class Run {
       const group = commands.slice(at, at + atOnce);
       if (!this.#isOfUse(group[0]!)) return;
       await dialogue.send(encode(linesOf(group)), settings.commandTimeout);
-      for (const command of group) this.#take(command, await this.#reply(command.stage));
+      for (const command of group) {
+        this.#stage = command.stage;
+        const reply = dialogue.ready() ?? await dialogue.reply(this.#timeout());
+        this.#take(command, this.#expected(reply));
+      }
     }
   }
 
@@ -204,14 +210,12 @@ class Run {
   }
 
   /**
-   * The reply at a stage: what was asked for, or a refusal.
+   * The reply at this stage, where it is what was asked for, or a refusal.
    *
-   * @throws {DeliveryFailure} when the conversation is over with it: 421, or one that makes no sense there.
+   * @throws {DeliveryFailure} when the conversation is over with it: 421, or one that makes no sense here.
    */
-  async #reply(stage: Stage): Promise<SmtpReply> {
-    this.#stage = stage;
-    const { dialogue } = this.#context;
-    const reply = dialogue.ready() ?? await dialogue.reply(this.#timeout(stage));
+  #expected(reply: SmtpReply): SmtpReply {
+    const stage = this.#stage;
     const isIntermediate = reply.code >= 300 && reply.code < 400;
     if (reply.code === 421 || reply.code < 400 && isIntermediate !== (stage === "data")) {
       throw new DeliveryFailure(stage, this.#errorOf(stage, reply));
@@ -220,30 +224,28 @@ class Run {
     return reply;
   }
 
-  /** RFC 5321 §4.5.3.2, ms. */
-  #timeout(stage: Stage): number {
+  /** How long the reply at this stage may take (RFC 5321 §4.5.3.2), ms. */
+  #timeout(): number {
     const { commandTimeout, dataTimeout, finalTimeout } = this.#context.settings;
-    if (stage === "final dot") return finalTimeout;
-    return stage === "data" ? dataTimeout : commandTimeout;
+    if (this.#stage === "final dot") return finalTimeout;
+    return this.#stage === "data" ? dataTimeout : commandTimeout;
   }
 
   /** Sends the content with its end, and takes the verdict. */
   async #sendContent(): Promise<void> {
     const { content } = this.#transaction;
-    const stuffer = new DotStuffer();
+    const { stuffer } = this.#context;
     if (content.bytes !== undefined && content.bytes.length <= ONE_WRITE) {
-      this.#stage = "final dot";
-      await this.#sendBlock(concat([stuffer.encode(content.bytes), stuffer.end()]));
+      await this.#sendEnd(stuffer.frame(content.bytes));
     } else {
       this.#stage = "body";
       const buffer = new Uint8Array(ONE_WRITE);
       for await (const chunk of content.stream(buffer)) {
         await this.#sendBlock(stuffer.encode(chunk));
       }
-      this.#stage = "final dot";
-      await this.#sendBlock(stuffer.end());
+      await this.#sendEnd(stuffer.end());
     }
-    const reply = await this.#reply("final dot");
+    const reply = await this.#verdict();
     if (reply.code >= 400) return this.#decide(this.#failed("final dot", reply));
     this.#standing = "clean";
     this.#decide({ kind: "delivered", reply: replyText(reply) });
@@ -252,8 +254,19 @@ class Run {
   /** The host waits for content that is for nobody: RFC 2920 §3.1 ends it at once. What it says to that decides nothing. */
   async #sendNothing(): Promise<void> {
     this.#standing = "open";
-    await this.#sendBlock(new DotStuffer().end());
-    await this.#reply("final dot");
+    await this.#sendEnd(this.#context.stuffer.end());
+    await this.#verdict();
+  }
+
+  /** Sends what the end of the data is in: from here on the host may have the message. */
+  #sendEnd(octets: Uint8Array): Promise<void> {
+    this.#stage = "final dot";
+    return this.#sendBlock(octets);
+  }
+
+  /** The reply to the final dot. */
+  async #verdict(): Promise<SmtpReply> {
+    return this.#expected(await this.#context.dialogue.reply(this.#timeout()));
   }
 
   async #sendBlock(octets: Uint8Array): Promise<void> {

@@ -11,17 +11,29 @@ import { type Bytes, CR, DOT, encode, LF } from "../base/bytes.ts";
 /** Where in a line the last octet was; `cr`: an LF is still owed to it. */
 type Place = "line-start" | "in-line" | "cr";
 
-const END: Record<Place, string> = {
-  "line-start": ".\r\n",
-  "in-line": "\r\n.\r\n",
-  "cr": "\n.\r\n",
+const END: Record<Place, Bytes> = {
+  "line-start": encode(".\r\n"),
+  "in-line": encode("\r\n.\r\n"),
+  "cr": encode("\n.\r\n"),
 };
 
-/** Frames the content of one DATA command. */
+/** Frames the content of one DATA command after the other. */
 export class DotStuffer {
   #place: Place = "line-start";
-  /** What was rewritten last. Kept, because such buffers would pile up faster than the runtime collects them. */
+  /** What was put together last. Kept, because such buffers would pile up faster than the runtime collects them. */
   #wire: Bytes = new Uint8Array(0);
+
+  /** The octets on the wire for content that is there whole, with its end; good until the next call. */
+  frame(content: Uint8Array): Uint8Array {
+    const body = this.encode(content);
+    const end = this.end();
+    const length = body.length + end.length;
+    if (body.buffer !== this.#wire.buffer || length > this.#wire.length) {
+      this.#reserve(length).set(body);
+    }
+    this.#wire.set(end, body.length);
+    return this.#wire.subarray(0, length);
+  }
 
   /**
    * The octets on the wire for the next piece of content, good until the call after
@@ -32,9 +44,19 @@ export class DotStuffer {
     return unchanged === content.length ? content : this.#rewrite(content, unchanged);
   }
 
-  /** What ends the data: `CRLF "." CRLF`, or as much of it as the content has not brought already. */
+  /** What ends the data: `CRLF "." CRLF`, or as much of it as the content has not brought already. What comes next is of another DATA. */
   end(): Bytes {
-    return encode(END[this.#place]);
+    const end = END[this.#place];
+    this.#place = "line-start";
+    return end;
+  }
+
+  /** A buffer for that many octets at least; what is in it is arbitrary. */
+  #reserve(length: number): Bytes {
+    if (this.#wire.length < length) {
+      this.#wire = new Uint8Array(Math.max(length, 2 * this.#wire.length));
+    }
+    return this.#wire;
   }
 
   /** Passes over what can go out as it is; gives where something has to be put in, or the length. */
@@ -56,8 +78,7 @@ export class DotStuffer {
   /** Copies content of which the first `unchanged` octets are scanned, putting in what is missing. */
   #rewrite(content: Uint8Array, unchanged: number): Uint8Array {
     // Each octet brings one other at most, and an LF may be owed to the piece before.
-    const most = 2 * content.length + 1;
-    const wire = this.#wire.length < most ? this.#wire = new Uint8Array(most) : this.#wire;
+    const wire = this.#reserve(2 * content.length + 1);
     wire.set(content.subarray(0, unchanged));
     let length = unchanged;
     let place = this.#place;

@@ -39,9 +39,13 @@ export class ReplyReader {
   /** Its code; `""` before its first line. */
   #code = "";
 
-  /** Adds octets; they are copied. */
+  /** Adds octets, which must not change until `keep`. */
   receive(octets: Uint8Array): void {
     this.#input.append(octets);
+  }
+
+  /** Copies what is not used up, which mostly is nothing: what the octets came in may be filled anew. */
+  keep(): void {
     this.#input.keep();
   }
 

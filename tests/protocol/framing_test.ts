@@ -97,6 +97,15 @@ Deno.test("content that is stuffed and read again is the same, but for its line 
   }));
 });
 
+Deno.test("content that is framed whole is the same as content framed piece by piece", () => {
+  const kept = new DotStuffer();
+  fc.assert(fc.property(tricky, (text) => {
+    const pieces = new DotStuffer();
+    const wire = [pieces.encode(encode(text)).slice(), pieces.end()];
+    assertEquals(kept.frame(encode(text)), concat(wire));
+  }));
+});
+
 Deno.test("content that needs no stuffing is not copied", () => {
   const stuffer = new DotStuffer();
   for (const text of ["a.b\r\nc..\r", "\n.", "x\r\n"]) {

@@ -1,0 +1,69 @@
+/**
+ * The connections that attempts use: kept ones out of the pool, and new ones. All
+ * that are in use can be broken off at once; what comes after that is closed as
+ * it comes, and so of no use. Fails only as connecting does.
+ *
+ * @module
+ */
+import type { SmtpClient } from "./client.ts";
+import type { Pool } from "./pool.ts";
+import type { Host } from "./route.ts";
+
+/** What sessions need. */
+export interface SessionsOptions {
+  /** Keeps connections between messages. */
+  readonly pool: Pool;
+  /** Connects to a host; gives up when the signal is aborted. @throws {DeliveryFailure} */
+  readonly open: (host: Host, signal: AbortSignal) => Promise<SmtpClient>;
+}
+
+/** Connections, from when an attempt gets one until it gives it back. */
+export class Sessions {
+  readonly #options: SessionsOptions;
+  readonly #inUse = new Set<SmtpClient>();
+  readonly #abort = new AbortController();
+
+  /** None are in use yet. */
+  constructor(options: SessionsOptions) {
+    this.#options = options;
+  }
+
+  /** Whether they were broken off. */
+  get areBrokenOff(): boolean {
+    return this.#abort.signal.aborted;
+  }
+
+  /** A kept connection to the destination, if there is one. */
+  take(destination: string): SmtpClient | undefined {
+    const client = this.#options.pool.take(destination);
+    return client && this.#using(client);
+  }
+
+  /** A new connection. @throws {DeliveryFailure} */
+  async open(host: Host): Promise<SmtpClient> {
+    return this.#using(await this.#options.open(host, this.#abort.signal));
+  }
+
+  /** Takes a connection back when its transaction is over, usable or not. */
+  give(destination: string, client: SmtpClient): void {
+    this.#inUse.delete(client);
+    this.#options.pool.give(destination, client);
+  }
+
+  /** Closes what is in use, and gives up connecting. */
+  breakOff(): void {
+    this.#abort.abort();
+    for (const client of this.#inUse) client.close();
+  }
+
+  /** Takes leave of those that are kept; resolves when that is done. */
+  async close(): Promise<void> {
+    await this.#options.pool.close();
+  }
+
+  #using(client: SmtpClient): SmtpClient {
+    this.#inUse.add(client);
+    if (this.areBrokenOff) client.close();
+    return client;
+  }
+}
