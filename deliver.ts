@@ -18,7 +18,7 @@ import { isAlone, type Job, jobsOf, waitedForHost, type Work } from "./deliver/j
 import { Hold, Lane } from "./deliver/lane.ts";
 import type { Pool } from "./deliver/pool.ts";
 import { reportAttempt, reportBounce } from "./deliver/report.ts";
-import { destinationOf, type Host, type Route } from "./deliver/route.ts";
+import type { Host, Route } from "./deliver/route.ts";
 import { Sessions } from "./deliver/sessions.ts";
 import {
   isNews,
@@ -325,10 +325,7 @@ export class Delivery {
     this.#rests.delete(lane);
     if (!lane.recover(waitedForHost(job))) return;
     const { queue, settings } = this.#options;
-    queue.wake(({ hostFailure, domains }) =>
-      hostFailure &&
-      domains.some((domain) => destinationOf(`@${domain}`, settings) === lane.destination)
-    );
+    queue.wake(settings.smarthost === undefined ? lane.destination : undefined);
   }
 
   /** The destination does not answer: nothing goes there for a while. */

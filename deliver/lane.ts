@@ -36,7 +36,9 @@ export class Lane<Job> {
   #step = 1;
   #answering = 0;
   #jobs: Job[] = [];
-  #parked = new Set<string>();
+  readonly #parked = new Set<string>();
+  /** Goes through the parked messages; asked for its first each time, a set would skip all that were deleted before it. */
+  #nextParked = this.#parked.values();
   #active = 0;
   #failures = 0;
   /** Whether what waits for its answer was called since it last failed. */
@@ -144,9 +146,10 @@ export class Lane<Job> {
   /** A parked message to claim now, when there is room for it. */
   unpark(): string | undefined {
     if (!this.takesParked) return undefined;
-    const [id] = this.#parked;
-    this.#parked.delete(id!);
-    return id;
+    let next = this.#nextParked.next();
+    if (next.done) next = (this.#nextParked = this.#parked.values()).next();
+    this.#parked.delete(next.value!);
+    return next.value;
   }
 
   /**

@@ -8,7 +8,7 @@
 import { isIP, isIPv4, isIPv6 } from "node:net";
 import type { DeliverySettings, Smarthost } from "../config/config.ts";
 import { printable } from "../message/fold.ts";
-import { canonicalDomain } from "../protocol/domain.ts";
+import { mailDomain } from "../protocol/domain.ts";
 import type { DeliveryError } from "../queue/queue.ts";
 import { type AddressGuard, canonicalAddress } from "./address_guard.ts";
 import { type DnsAnswer, isHostName, type MxRecord, type Resolver } from "./dns.ts";
@@ -61,9 +61,7 @@ export function destinationOf(
   settings: Pick<DeliverySettings, "smarthost">,
 ): string {
   if (settings.smarthost !== undefined) return smarthostKey(settings.smarthost);
-  const at = address.lastIndexOf("@"); // a quoted local part may have more of them
-  const domain = at < 0 ? "" : address.slice(at + 1);
-  return canonicalDomain(domain) ?? domain.toLowerCase();
+  return mailDomain(address);
 }
 
 function smarthostKey({ host, port }: Smarthost): string {

@@ -33,6 +33,17 @@ export function canonicalDomain(domain: string): string | undefined {
   return ascii.length <= LONGEST_DOMAIN && DOMAIN.test(ascii) ? ascii : undefined;
 }
 
+/**
+ * The domain of a mailbox in its canonical form, by which mail for one domain is
+ * known to belong together; one that is none is only put in lower case. `""` for a
+ * bare `postmaster`. The last `@` counts: a quoted local part may hold others.
+ */
+export function mailDomain(mailbox: string): string {
+  const at = mailbox.lastIndexOf("@");
+  const domain = at < 0 ? "" : mailbox.slice(at + 1);
+  return canonicalDomain(domain) ?? domain.toLowerCase();
+}
+
 /** The lower-case form of an address literal, brackets included, or `undefined`. */
 function canonicalLiteral(literal: string): string | undefined {
   if (literal.length > LONGEST_DOMAIN || !literal.endsWith("]")) return undefined;

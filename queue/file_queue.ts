@@ -168,8 +168,8 @@ export class FileQueue implements Queue {
     this.#list.onDue(listener);
   }
 
-  wake(matches: (summary: Summary) => boolean): number {
-    return this.#list.wake(matches, this.#options.clock.now());
+  wake(domain?: string): number {
+    return this.#list.wake(this.#options.clock.now(), domain);
   }
 
   summaries(): Iterable<Summary> {

@@ -71,8 +71,8 @@ export class MemoryQueue implements Queue {
     this.#list.onDue(listener);
   }
 
-  wake(matches: (summary: Summary) => boolean): number {
-    return this.#list.wake(matches, this.#clock.now());
+  wake(domain?: string): number {
+    return this.#list.wake(this.#clock.now(), domain);
   }
 
   summaries(): Iterable<Summary> {

@@ -202,9 +202,9 @@ export interface Claim {
 export interface Summary {
   /** The message's id. */
   readonly id: string;
-  /** When the first of its recipients is due, ms since 1970. */
+  /** When the first of its recipients is due, ms since 1970, unless it is woken before. */
   readonly due: number;
-  /** The domains of its unfinished recipients, lower case, each once. */
+  /** The domains of its unfinished recipients, in their canonical form, each once. */
   readonly domains: readonly string[];
   /** Whether it waits because a host did not answer or answered for all messages (scope `host` or `session`). */
   readonly hostFailure: boolean;
@@ -245,8 +245,13 @@ export interface Queue {
   nextDue(): number;
   /** Says whom to tell when `nextDue` became earlier than it was. One listener; a second replaces it. */
   onDue(listener: () => void): void;
-  /** Makes waiting messages that match due now; gives how many. Not recorded on disk: a restart forgets it. */
-  wake(matches: (summary: Summary) => boolean): number;
+  /**
+   * Makes messages that wait because a host did not answer (see {@linkcode Summary.hostFailure})
+   * due now: those with recipients in a domain, in its canonical form, or all of
+   * them; gives how many there are in these domains. Does not go through the queue,
+   * however long it is. Not recorded on disk: a restart forgets it.
+   */
+  wake(domain?: string): number;
   /** The messages not claimed, in no order. */
   summaries(): Iterable<Summary>;
   /** The message as recorded, wherever it is; undefined when it is not in the queue. */

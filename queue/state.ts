@@ -6,6 +6,7 @@
  * @module
  */
 import type { Envelope } from "../message/envelope.ts";
+import { mailDomain } from "../protocol/domain.ts";
 import {
   HISTORY_LENGTH,
   isHostFailure,
@@ -126,12 +127,6 @@ export function dueTime(message: QueuedMessage, now: number): number {
   return due;
 }
 
-/** The domain of a mailbox, lower case; `""` for a bare `postmaster`. The last `@` counts: a quoted local part may hold others. */
-function domainOf(address: string): string {
-  const at = address.lastIndexOf("@");
-  return at < 0 ? "" : address.slice(at + 1).toLowerCase();
-}
-
 /** How many single-domain lists are shared at once; their number is the peers' to choose. */
 const SHARED_LISTS = 10_000;
 const sharedLists = new Map<string, readonly string[]>();
@@ -149,10 +144,10 @@ function listOfOne(domain: string): readonly string[] {
 
 /** The domains of the recipients that are not finished, each once. */
 function openDomains(message: QueuedMessage): readonly string[] {
-  if (message.recipients.length === 1) return listOfOne(domainOf(message.recipients[0]!.address));
+  if (message.recipients.length === 1) return listOfOne(mailDomain(message.recipients[0]!.address));
   const domains = new Set<string>();
   for (const recipient of message.recipients) {
-    if (!isFinishedRecipient(recipient)) domains.add(domainOf(recipient.address));
+    if (!isFinishedRecipient(recipient)) domains.add(mailDomain(recipient.address));
   }
   return domains.size === 1 ? listOfOne([...domains][0]!) : [...domains];
 }

@@ -6,6 +6,7 @@
  * @module
  */
 import { DueHeap, type HeapEntry } from "./due_heap.ts";
+import { HostWaiters } from "./host_waiters.ts";
 import type { QueueCounts, QueuedMessage, Summary } from "./queue.ts";
 import { summarize } from "./state.ts";
 
@@ -36,6 +37,10 @@ export function entryOf(message: QueuedMessage, now: number): Entry {
 export class WaitingList<E extends Entry> {
   readonly #entries = new Map<string, E>();
   readonly #heap = new DueHeap<E>();
+  /** Those that wait for a host and nobody has claimed. */
+  readonly #forHosts = new HostWaiters<E>();
+  /** When those that were called and not claimed yet became due, ms since 1970. */
+  #calledAt = Infinity;
   #claimed = 0;
   #held = 0;
   #listener: () => void = () => {};
@@ -60,19 +65,20 @@ export class WaitingList<E extends Entry> {
   /** Forgets a message. */
   remove(entry: E): void {
     if (!this.#entries.delete(entry.id)) return;
-    this.#heap.remove(entry);
+    this.#unschedule(entry);
     if (entry.claimed) this.#claimed--;
     if (entry.held) this.#held--;
   }
 
-  /** Claims at most `limit` entries that are due, longest due first. */
+  /** Claims at most `limit` entries that are due: those whose time has come, longest due first, and by turns with them those that were called. */
   takeDue(now: number, limit: number): E[] {
     const taken: E[] = [];
     while (taken.length < limit) {
-      const first = this.#heap.first();
-      if (first === undefined || first.due > now) break;
-      this.#claim(first);
-      taken.push(first);
+      const first = this.#takeFirst(now);
+      if (first !== undefined) taken.push(first);
+      const called = taken.length < limit ? this.#takeCalled() : undefined;
+      if (called !== undefined) taken.push(called);
+      else if (first === undefined) break;
     }
     return taken;
   }
@@ -105,7 +111,8 @@ export class WaitingList<E extends Entry> {
 
   /** See {@linkcode Queue.nextDue}. */
   nextDue(): number {
-    return this.#heap.first()?.due ?? Infinity;
+    const due = this.#heap.first()?.due ?? Infinity;
+    return this.#forHosts.hasCalled ? Math.min(due, this.#calledAt) : due;
   }
 
   /** See {@linkcode Queue.onDue}. */
@@ -114,20 +121,12 @@ export class WaitingList<E extends Entry> {
   }
 
   /** See {@linkcode Queue.wake}. */
-  wake(matches: (summary: Summary) => boolean, now: number): number {
-    const woken: E[] = [];
-    for (const entry of this.unclaimed()) {
-      if (!entry.held && entry.due > now && matches(entry)) woken.push(entry);
-    }
+  wake(now: number, domain?: string): number {
     const before = this.nextDue();
-    for (const entry of woken) {
-      this.#heap.remove(entry);
-      entry.due = now;
-      entry.early = true;
-      this.#heap.add(entry);
-    }
+    const woken = this.#forHosts.call(domain);
+    this.#calledAt = now;
     this.#tellIfEarlier(before);
-    return woken.length;
+    return woken;
   }
 
   /** See {@linkcode Queue.summaries}. */
@@ -140,8 +139,23 @@ export class WaitingList<E extends Entry> {
     return { messages: this.#entries.size, claimed: this.#claimed, held: this.#held };
   }
 
+  #takeFirst(now: number): E | undefined {
+    const first = this.#heap.first();
+    if (first === undefined || first.due > now) return undefined;
+    this.#claim(first);
+    return first;
+  }
+
+  #takeCalled(): E | undefined {
+    const entry = this.#forHosts.takeCalled();
+    if (entry === undefined) return undefined;
+    this.#claim(entry);
+    entry.early = true;
+    return entry;
+  }
+
   #claim(entry: E): void {
-    this.#heap.remove(entry);
+    this.#unschedule(entry);
     entry.claimed = true;
     this.#claimed++;
   }
@@ -150,7 +164,13 @@ export class WaitingList<E extends Entry> {
     if (entry.due === Infinity) return;
     const before = this.nextDue();
     this.#heap.add(entry);
+    if (entry.hostFailure) this.#forHosts.add(entry);
     this.#tellIfEarlier(before);
+  }
+
+  #unschedule(entry: E): void {
+    this.#heap.remove(entry);
+    if (entry.hostFailure) this.#forHosts.delete(entry);
   }
 
   /** Tells the listener, who may claim right away, when something is due before what was due first. */

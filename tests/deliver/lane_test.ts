@@ -111,6 +111,16 @@ Deno.test("parked messages come back in their order when there is room, one for 
   assertEquals(lane.unpark(), undefined);
 });
 
+Deno.test("a message parked after the last one was taken comes back as well", () => {
+  const lane = laneWith(0);
+  lane.park("a");
+  assertEquals(lane.unpark(), "a");
+  assertEquals(lane.unpark(), undefined);
+  lane.park("b");
+  lane.park("c");
+  assertEquals([lane.unpark(), lane.unpark(), lane.unpark()], ["b", "c", undefined]);
+});
+
 Deno.test("a lane full of jobs asks for parked messages again when it is half empty", () => {
   const lane = laneWith(0, 1);
   let jobs = 0;

@@ -1,6 +1,6 @@
 /** A queue in memory that counts what is asked of it, and that a test can make slow or faulty. */
 import { MemoryQueue } from "../../queue/memory_queue.ts";
-import type { Claim, Draft, Settlement, Summary } from "../../queue/queue.ts";
+import type { Claim, Draft, Settlement } from "../../queue/queue.ts";
 import { TestClock } from "../helpers/test_clock.ts";
 
 /** The queue, on a clock of its own. */
@@ -8,7 +8,7 @@ export class WatchedQueue extends MemoryQueue {
   readonly clock: TestClock;
   /** How often mail was claimed, by time or by id. */
   claims = 0;
-  /** How often waiting mail was gone through to wake it. */
+  /** How often waiting mail was woken. */
   wakes = 0;
   /** What happens before messages are claimed because they are due. */
   beforeClaim: () => Promise<unknown> = nothing;
@@ -44,9 +44,9 @@ export class WatchedQueue extends MemoryQueue {
     return claim && this.#watched(claim);
   }
 
-  override wake(matches: (summary: Summary) => boolean): number {
+  override wake(domain?: string): number {
     this.wakes++;
-    return super.wake(matches);
+    return super.wake(domain);
   }
 
   #watched(claim: Claim): Claim {
