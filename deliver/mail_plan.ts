@@ -7,11 +7,11 @@
  */
 import { isAscii } from "../base/bytes.ts";
 import type { MaybePromise } from "../base/maybe_promise.ts";
+import { hasEightBit } from "../base/scan.ts";
 import { HeaderScanner } from "../message/headers.ts";
 import { canonicalDomain } from "../protocol/domain.ts";
 import type { Extensions } from "../protocol/ehlo.ts";
 import { splitMailbox } from "../protocol/mailbox.ts";
-import { hasEightBit } from "../queue/content.ts";
 import type { Content, DeliveryError } from "../queue/queue.ts";
 import { addressFailure, sizeFailure, smtputf8Failure } from "./failure.ts";
 import type { Host } from "./route.ts";

@@ -11,6 +11,7 @@
  * @module
  */
 import { type Bytes, concat, encode, isAscii } from "../base/bytes.ts";
+import { hasEightBit } from "../base/scan.ts";
 import { rfc5322Date } from "./date.ts";
 import type { BounceInput } from "./dsn_input.ts";
 import { type MimePart, originalPart } from "./dsn_original.ts";
@@ -46,7 +47,7 @@ export function buildBounce(input: BounceInput): Bounce {
     ...parts.flatMap((part) => [encode(partHeader(boundary, part)), part.body]),
     encode(`\r\n--${boundary}--\r\n`),
   ]);
-  return { content, smtputf8, eightBit: content.some((octet) => octet > 127) };
+  return { content, smtputf8, eightBit: hasEightBit(content) };
 }
 
 function header(input: BounceInput, boundary: string, smtputf8: boolean): string {

@@ -6,6 +6,7 @@
  * @module
  */
 import { CR, LF } from "../base/bytes.ts";
+import { nextUpToCr, viewOf } from "../base/scan.ts";
 import type { ContentReader, ContentRun } from "./framing.ts";
 import { type Parsed, parsed } from "./parsed.ts";
 import { BAD_CHUNK } from "./replies.ts";
@@ -49,27 +50,30 @@ export class ChunkReader implements ContentReader {
 
   /** Reads up to the end of the chunk or of the input, or past the first bare line end. */
   read(input: Uint8Array): ContentRun {
-    const used = this.#scan(input, Math.min(input.length, this.#left));
-    const content = used === input.length ? input : input.subarray(0, used);
+    const inChunk = input.length <= this.#left ? input : input.subarray(0, this.#left);
+    const used = this.#scan(inChunk);
+    const content = used === inChunk.length ? inChunk : inChunk.subarray(0, used);
     this.#left -= used;
     const ended = this.#left === 0;
     if (ended && this.#last && this.#afterCr) this.#bare = true;
     return { content, used, ended };
   }
 
-  /** Passes over content up to `end`, or past the first bare line end; gives where that is. */
-  #scan(input: Uint8Array, end: number): number {
+  /** Passes over content, or past the first bare line end; gives where that is. */
+  #scan(content: Uint8Array): number {
+    const end = content.length;
+    const view = viewOf(content);
     let afterCr = this.#afterCr;
     let i = 0;
     while (i < end) {
-      const octet = input[i++]!;
+      const octet = content[i++]!;
       const bare = afterCr !== (octet === LF);
       afterCr = octet === CR;
       if (bare && !this.#bare) {
         this.#bare = true;
         break;
       }
-      if (!afterCr) { while (i < end && input[i]! > CR) i++; }
+      if (!afterCr) i = nextUpToCr(view, i);
     }
     this.#afterCr = afterCr;
     return i;

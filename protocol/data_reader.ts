@@ -7,6 +7,7 @@
  * @module
  */
 import { CR, DOT, LF } from "../base/bytes.ts";
+import { nextUpToCr, viewOf } from "../base/scan.ts";
 import type { ContentReader, ContentRun } from "./framing.ts";
 
 /**
@@ -62,6 +63,7 @@ export class DataReader implements ContentReader {
   /** Passes over content up to a dot at the start of a line, or past the first bare line end; gives where that is, or the input's length. */
   #scan(input: Uint8Array): number {
     const end = input.length;
+    const view = viewOf(input);
     let place = this.#place;
     let i = 0;
     while (i < end) {
@@ -75,7 +77,7 @@ export class DataReader implements ContentReader {
         this.#bare = true;
         break;
       }
-      if (place === "in-line") { while (i < end && input[i]! > CR) i++; }
+      if (place === "in-line") i = nextUpToCr(view, i);
     }
     this.#place = place;
     return i;

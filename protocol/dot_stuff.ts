@@ -7,6 +7,7 @@
  * @module
  */
 import { type Bytes, CR, DOT, encode, LF } from "../base/bytes.ts";
+import { nextUpToCr, viewOf } from "../base/scan.ts";
 
 /** Where in a line the last octet was; `cr`: an LF is still owed to it. */
 type Place = "line-start" | "in-line" | "cr";
@@ -62,6 +63,7 @@ export class DotStuffer {
   /** Passes over what can go out as it is; gives where something has to be put in, or the length. */
   #scan(content: Uint8Array): number {
     const end = content.length;
+    const view = viewOf(content);
     let place = this.#place;
     let i = 0;
     for (; i < end; i++) {
@@ -69,7 +71,7 @@ export class DotStuffer {
       if (place === "cr" ? octet !== LF : octet === LF) break;
       if (place === "line-start" && octet === DOT) break;
       place = placeAfter(octet);
-      if (place === "in-line") { while (i + 1 < end && content[i + 1]! > CR) i++; }
+      if (place === "in-line") i = nextUpToCr(view, i + 1) - 1;
     }
     this.#place = place;
     return i;

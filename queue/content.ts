@@ -107,9 +107,3 @@ export function fileContent(
 ): Content {
   return { size, stream: (into) => chunksOfFile(files, path, size, tail, into) };
 }
-
-/** Whether octets above 127 are among these. */
-export function hasEightBit(bytes: Uint8Array): boolean {
-  for (let i = 0; i < bytes.length; i++) if (bytes[i]! > 127) return true;
-  return false;
-}

@@ -7,8 +7,9 @@
  */
 import { type Bytes, decodeStrict } from "../base/bytes.ts";
 import type { MaybePromise } from "../base/maybe_promise.ts";
+import { hasEightBit } from "../base/scan.ts";
 import type { Envelope } from "../message/envelope.ts";
-import { ContentBuffer, fileContent, hasEightBit, memoryContent } from "./content.ts";
+import { ContentBuffer, fileContent, memoryContent } from "./content.ts";
 import type { Files, WritableFile } from "./files.ts";
 import type { MessageFiles } from "./message_files.ts";
 import {

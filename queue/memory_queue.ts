@@ -7,8 +7,9 @@
  */
 import { concat } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
+import { hasEightBit } from "../base/scan.ts";
 import type { Envelope } from "../message/envelope.ts";
-import { hasEightBit, memoryContent } from "./content.ts";
+import { memoryContent } from "./content.ts";
 import { newId } from "./id.ts";
 import { LiveClaim } from "./live_claim.ts";
 import {

@@ -1,13 +1,14 @@
 /** What tests of delivery have in common: settings, options and messages for a client. */
 import { encode } from "../../base/bytes.ts";
 import { type Clock, systemClock } from "../../base/clock.ts";
+import { hasEightBit } from "../../base/scan.ts";
 import { DEFAULT_DELIVERY, type DeliverySettings } from "../../config/config.ts";
 import type { SmtpClient, Transaction } from "../../deliver/client.ts";
 import { type ConnectOptions, openClient } from "../../deliver/connect.ts";
 import { DeliveryFailure } from "../../deliver/failure.ts";
 import type { Host } from "../../deliver/route.ts";
 import { UnverifiableHosts } from "../../deliver/unverifiable.ts";
-import { hasEightBit, memoryContent } from "../../queue/content.ts";
+import { memoryContent } from "../../queue/content.ts";
 import { Deadlines } from "../../transport/deadlines.ts";
 
 /** Options for connecting, as `me.test`. */
