@@ -174,7 +174,11 @@ export class Bench implements AsyncDisposable {
   async quiet(descriptors: number): Promise<void> {
     await this.idle();
     this.clock.advance(IDLE);
-    await until(() => openDescriptors() <= descriptors);
+    try {
+      await until(() => openDescriptors() <= descriptors);
+    } catch {
+      throw new Error(`more than ${descriptors} descriptors stay open: ${whatIsOpen().join(", ")}`);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -197,7 +201,22 @@ export class Bench implements AsyncDisposable {
 
 /** How many sockets and message files this process has open. The journal's segments are opened when they are first needed, and so is what the runtime has of its own. */
 export function openDescriptors(): number {
-  return openFiles().filter((file) => /^socket:|\/spool\/[^/]*$/.test(file)).length;
+  return ownFiles().length;
+}
+
+function ownFiles(): string[] {
+  return openFiles().filter((file) => /^socket:|\/spool\/[^/]*$/.test(file));
+}
+
+/** The same in words: sockets with their line in the kernel's tables, which has both ends and the state. */
+function whatIsOpen(): string[] {
+  const tables = ["tcp", "tcp6", "udp", "udp6"].flatMap((table) =>
+    Deno.readTextFileSync(`/proc/self/net/${table}`).split("\n").map((line) => `${table} ${line}`)
+  );
+  return ownFiles().map((file) => {
+    const inode = /^socket:\[(\d+)\]$/.exec(file)?.[1];
+    return inode && tables.find((line) => line.split(/\s+/).includes(inode)) || file;
+  });
 }
 
 /** What the descriptors of this process stand for. */
