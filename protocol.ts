@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { encode, isAscii } from "./base/bytes.ts";
+import { type Bytes, encodeInto, isAscii } from "./base/bytes.ts";
 import type { MaybePromise } from "./base/maybe_promise.ts";
 import type { ClientInfo, TlsInfo } from "./message/envelope.ts";
 import { ask, repeat, whenThere } from "./protocol/ask.ts";
@@ -55,6 +55,8 @@ const UNLISTED = { states: ALWAYS, unlisted: true };
  * reads nothing must not make the server keep what it would have been told.
  */
 const ENOUGH_OUTPUT = 16 * 1024;
+/** No output. */
+const NOTHING: Bytes = new Uint8Array(0);
 
 /** One client's conversation. */
 export class ServerSession {
@@ -158,11 +160,13 @@ export class ServerSession {
    * Does all that can be done with the octets received, up to some length of
    * replies, which it gathers. Gives a promise only where the handler did; until
    * that resolves, only `abort` may be called.
+   *
+   * @param room where the output is put if it fits; it may be what the octets came in
    */
-  step(): MaybePromise<Step> {
+  step(room?: Bytes): MaybePromise<Step> {
     this.#stepping = true;
     const done = repeat(() => !this.#gone && !this.#isFull && this.#advance());
-    return whenThere(done, () => this.#endStep());
+    return whenThere(done, () => this.#endStep(room));
   }
 
   /** TLS is made: all that was said before is forgotten (RFC 3207 §4.2). */
@@ -204,13 +208,14 @@ export class ServerSession {
   }
 
   /** Hands out the replies and says what is next. */
-  #endStep(): Step {
+  #endStep(room: Bytes | undefined): Step {
     this.#stepping = false;
     if (this.#gone) this.#close();
     const next = this.#next();
-    const output = encode(this.#output);
-    this.#output = "";
+    // First, since the input may be in the same place.
     this.#input.keep();
+    const output = this.#output === "" ? NOTHING : encodeInto(this.#output, room);
+    this.#output = "";
     return { output, next };
   }
 

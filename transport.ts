@@ -80,7 +80,10 @@ export class Transport {
   #complaints: RateLimit;
   /** Every connection there is; with its session, once that has begun. */
   #connections = new Map<Connection, ServedConnection | undefined>();
-  #serving = new Set<Promise<void>>();
+  /** How many accept loops and connections have not come to their end. */
+  #underWay = 0;
+  /** Made when somebody waits for the last one's. */
+  #allOver: PromiseWithResolvers<void> | undefined;
   #reserve: Reserve;
   #stopping = false;
 
@@ -122,8 +125,10 @@ export class Transport {
   }
 
   /** Resolves when everything has come to its own end. */
-  async #allServed(): Promise<void> {
-    while (this.#serving.size > 0) await Promise.all(this.#serving);
+  #allServed(): Promise<void> {
+    this.#allOver ??= Promise.withResolvers();
+    if (this.#underWay === 0) this.#allOver.resolve();
+    return this.#allOver.promise;
   }
 
   async #dismissAll(): Promise<void> {
@@ -131,11 +136,15 @@ export class Transport {
     await Promise.all(Array.from(this.#connections.keys(), (one) => one.dismiss(farewell)));
   }
 
-  /** Remembers work, which never rejects, while it is under way. */
+  /** Counts work, which never rejects, while it is under way. */
   #track(work: Promise<void>): void {
-    this.#serving.add(work);
-    void work.finally(() => this.#serving.delete(work));
+    this.#underWay++;
+    void work.then(this.#endOne);
   }
+
+  readonly #endOne = (): void => {
+    if (--this.#underWay === 0) this.#allOver?.resolve();
+  };
 
   async #accept(socket: Deno.TcpListener, implicitTls: boolean): Promise<void> {
     while (!this.#stopping) {
@@ -161,8 +170,7 @@ export class Transport {
   }
 
   #connectionOver(conn: Deno.TcpConn): Connection {
-    const ends = { remote: endpoint(conn.remoteAddr), local: endpoint(conn.localAddr) };
-    return new Connection(conn, ends, this.#deadlines);
+    return new Connection(conn, endpoint(conn.remoteAddr), this.#deadlines);
   }
 
   async #serve(conn: Deno.TcpConn, implicitTls: boolean): Promise<void> {
@@ -254,7 +262,8 @@ class ServedConnection {
   async run(): Promise<void> {
     await this.#say(this.#session.greeting());
     while (true) {
-      const answer = this.#session.step();
+      // Its replies go where the commands came in, which are used up by then.
+      const answer = this.#session.step(this.#buffer);
       const step = isPromise(answer) ? await answer : answer;
       if (step.output.length > 0) await this.#say(step.output);
       switch (step.next) {

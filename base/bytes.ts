@@ -24,6 +24,12 @@ export function encode(text: string): Bytes {
   return encoder.encode(text);
 }
 
+/** UTF-8 octets of a text, at the start of `room` where it is large enough for any text of that length. */
+export function encodeInto(text: string, room: Bytes | undefined): Bytes {
+  if (room === undefined || room.length < 3 * text.length) return encode(text);
+  return room.subarray(0, encoder.encodeInto(text, room).written);
+}
+
 /** Text of UTF-8 octets; what is not UTF-8 becomes U+FFFD. */
 export function decode(bytes: Uint8Array): string {
   return looseUtf8.decode(bytes);

@@ -54,8 +54,7 @@ function connectionOver(conn: Deno.TcpConn, deadlines: Deadlines): Connection {
   try {
     conn.setNoDelay(true); // commands are small, and each waits for its reply
     conn.setKeepAlive(true); // ends the connection where nobody is left to end it, see `unverifiable.ts`
-    const ends = { remote: endpoint(conn.remoteAddr), local: endpoint(conn.localAddr) };
-    return new Connection(conn, ends, deadlines);
+    return new Connection(conn, endpoint(conn.remoteAddr), deadlines);
   } catch (error) {
     closeQuietly(conn);
     throw error;

@@ -39,8 +39,6 @@ const COLON = 58;
 /** The fields that are looked for. */
 const FIELD_NAMES = ["received", "date", "from", "message-id", "subject"] as const;
 type FieldName = (typeof FIELD_NAMES)[number];
-const fieldNames: ReadonlyMap<string, FieldName> = new Map(FIELD_NAMES.map((name) => [name, name]));
-const nameLengths: ReadonlySet<number> = new Set(FIELD_NAMES.map((name) => name.length));
 
 /** Scans content for its header section, in chunks of any size. */
 export class HeaderScanner {
@@ -180,8 +178,16 @@ function nameEnd(line: Uint8Array): number {
 function fieldName(line: Uint8Array, colon: number): FieldName | undefined {
   let end = colon;
   while (line[end - 1] === SPACE || line[end - 1] === TAB) end--;
-  if (!nameLengths.has(end)) return undefined; // spares most fields the string
-  return fieldNames.get(String.fromCharCode(...line.subarray(0, end)).toLowerCase());
+  return FIELD_NAMES.find((name) => name.length === end && beginsWith(line, name));
+}
+
+/** Whether a field begins with this name, which is given in lower case and may be there in any. */
+function beginsWith(line: Uint8Array, name: FieldName): boolean {
+  for (let i = 0; i < name.length; i++) {
+    // Of what a field name may hold, the bit changes capital letters, and nothing into "-".
+    if ((line[i]! | 0x20) !== name.charCodeAt(i)) return false;
+  }
+  return true;
 }
 
 /** The header section at the start of `content`, as far as it is there, in whole lines; without the blank line. */

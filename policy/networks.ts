@@ -6,9 +6,17 @@
  */
 import { BlockList, isIP } from "node:net";
 
+/** The most verdicts kept, some 100 octets each; past it they are forgotten, all at once. */
+const MOST_VERDICTS = 4096;
+
 /** Networks that an address may belong to. */
 export class Networks {
   #list = new BlockList();
+  /**
+   * What was found for addresses: each connection asks several times for its own, and
+   * the look-up in a `BlockList` costs more than the rest of accepting a connection.
+   */
+  #verdicts = new Map<string, boolean>();
 
   /** @throws {TypeError} naming the network that is not `address` or `address/bits`. */
   constructor(networks: readonly string[]) {
@@ -17,8 +25,14 @@ export class Networks {
 
   /** Whether the address is in one of the networks. What is no address is in none. */
   has(address: string): boolean {
+    const known = this.#verdicts.get(address);
+    if (known !== undefined) return known;
     const version = isIP(address);
-    return version !== 0 && this.#list.check(address, version === 6 ? "ipv6" : "ipv4");
+    if (version === 0) return false;
+    const found = this.#list.check(address, version === 6 ? "ipv6" : "ipv4");
+    if (this.#verdicts.size >= MOST_VERDICTS) this.#verdicts.clear();
+    this.#verdicts.set(address, found);
+    return found;
   }
 
   #add(network: string): void {

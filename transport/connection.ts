@@ -46,6 +46,7 @@ export function endpoint(addr: Deno.Addr): Endpoint {
 
 /** An IP address without the IPv6 form of an IPv4 address and without a zone. */
 export function plainAddress(address: string): string {
+  if (!address.includes(":")) return address;
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
   if (mapped) return mapped[1]!;
   const zone = address.indexOf("%");
@@ -65,10 +66,6 @@ type Phase = "open" | "securing" | "leaving" | "closed";
 export class Connection {
   /** Who is at the other end. */
   readonly remote: Endpoint;
-  /** Our own end. */
-  readonly local: Endpoint;
-  /** Resolves when the connection is closed, by whichever side. */
-  readonly closed: Promise<void>;
   #stream: ByteStream;
   #tls: TlsInfo | undefined;
   #watch: Watch;
@@ -77,23 +74,20 @@ export class Connection {
   /** The write under way. */
   #sending: Promise<void> | undefined;
   #timedOut = false;
-  #resolveClosed: () => void;
+  /** Made when somebody waits for the end. */
+  #closing: PromiseWithResolvers<void> | undefined;
 
   /** Wraps a stream; `tls` when it is encrypted already. */
   constructor(
     stream: ByteStream,
-    ends: { remote: Endpoint; local: Endpoint },
+    remote: Endpoint,
     deadlines: Deadlines,
     tls?: TlsInfo,
   ) {
     this.#stream = stream;
-    this.remote = ends.remote;
-    this.local = ends.local;
+    this.remote = remote;
     this.#tls = tls;
     this.#watch = deadlines.watch(() => this.#expire());
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.closed = promise;
-    this.#resolveClosed = resolve;
   }
 
   /** The TLS session; undefined in plaintext. */
@@ -193,7 +187,14 @@ export class Connection {
     this.#phase = "closed";
     this.#watch.close();
     closeQuietly(this.#stream);
-    this.#resolveClosed();
+    this.#closing?.resolve();
+  }
+
+  /** Resolves when the connection is closed, by whichever side. */
+  get closed(): Promise<void> {
+    this.#closing ??= Promise.withResolvers<void>();
+    if (this.#isClosed) this.#closing.resolve();
+    return this.#closing.promise;
   }
 
   get #isClosed(): boolean {

@@ -52,6 +52,7 @@ export class Deadlines {
   #clock: Clock;
   #watches = new Set<Watch>();
   #cancel: (() => void) | undefined;
+  readonly #forgetOne = (watch: Watch): void => this.#forget(watch);
 
   /** Deadlines by this clock. No timer runs while nothing is watched. */
   constructor(clock: Clock) {
@@ -60,7 +61,7 @@ export class Deadlines {
 
   /** Begins a watch without a deadline; `expired` is called when one that is set has passed. */
   watch(expired: () => void): Watch {
-    const watch = new Watch(this.#clock, expired, (gone) => this.#forget(gone));
+    const watch = new Watch(this.#clock, expired, this.#forgetOne);
     this.#watches.add(watch);
     this.#book();
     return watch;

@@ -85,3 +85,12 @@ Deno.test("networks hold their addresses and no others", () => {
   assertEquals(networks.has("192.0.2.8"), false);
   assertEquals(networks.has("no address"), false);
 });
+
+Deno.test("networks judge more addresses than they remember, and again the same", () => {
+  const networks = new Networks(["10.0.0.0/17"]);
+  for (let round = 0; round < 2; round++) {
+    for (let i = 0; i < 5000; i++) {
+      assertEquals(networks.has(`10.0.${i >> 5}.${i & 31}`), i >> 5 < 128);
+    }
+  }
+});

@@ -21,8 +21,7 @@ async function withConnection(check: (ends: Ends) => Promise<void>): Promise<voi
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const [conn, peer] = await Promise.all([listener.accept(), Peer.connect(listener.addr)]);
   const clock = new TestClock();
-  const ends = { remote: endpoint(conn.remoteAddr), local: endpoint(conn.localAddr) };
-  const connection = new Connection(conn, ends, new Deadlines(clock));
+  const connection = new Connection(conn, endpoint(conn.remoteAddr), new Deadlines(clock));
   try {
     await check({ connection, peer, clock });
   } finally {
@@ -190,8 +189,11 @@ Deno.test("dismiss during a handshake hangs up without a word", () =>
 Deno.test("a reset by the peer is a rejection of the read and of the write", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const [conn, peer] = await Promise.all([listener.accept(), resettable(listener.addr)]);
-  const ends = { remote: endpoint(conn.remoteAddr), local: endpoint(conn.localAddr) };
-  const connection = new Connection(conn, ends, new Deadlines(new TestClock()));
+  const connection = new Connection(
+    conn,
+    endpoint(conn.remoteAddr),
+    new Deadlines(new TestClock()),
+  );
   const read = connection.read(new Uint8Array(10), SECOND);
   peer.resetAndDestroy();
   await assertRejects(() => read, Deno.errors.ConnectionReset);
