@@ -5,19 +5,22 @@
  *
  * @module
  */
-import { dirname, resolve } from "node:path";
-import type { Clock } from "../base/clock.ts";
 import { log } from "../base/log.ts";
 import { isPromise, type MaybePromise } from "../base/maybe_promise.ts";
 import type { Envelope } from "../message/envelope.ts";
 import { forEachLimited, SharedTask } from "./concurrency.ts";
 import { type DraftOwner, FileDraft, type SealedContent } from "./file_draft.ts";
-import { denoFiles, type Files } from "./files.ts";
+import { denoFiles } from "./files.ts";
 import { newId } from "./id.ts";
 import { Journal, type Segment } from "./journal.ts";
 import { LiveClaim } from "./live_claim.ts";
-import { SpoolError, type SpoolLock } from "./lock.ts";
-import { MessageFiles } from "./message_files.ts";
+import type { SpoolLock } from "./lock.ts";
+import {
+  type FileQueueOptions,
+  journalDirectory,
+  openSpool,
+  type SpoolParts,
+} from "./open_spool.ts";
 import {
   type Claim,
   type Draft,
@@ -28,31 +31,13 @@ import {
   type Settlement,
   type Summary,
 } from "./queue.ts";
-import { recover, type Recovered } from "./recover.ts";
-import { SpaceWatch } from "./space.ts";
+import type { Recovered } from "./recover.ts";
+import type { SpaceWatch } from "./space.ts";
 import type { SpoolEntry, Stored } from "./spool_entry.ts";
 import { DamagedMessage, SpoolStore } from "./spool_store.ts";
 import { applySettlement, isFinished, newMessage } from "./state.ts";
 import { messageOf } from "./storage_error.ts";
 import { WaitingList } from "./waiting_list.ts";
-
-/** How a spool is opened. Sizes in octets. */
-export interface FileQueueOptions {
-  /** Made when it is not there. */
-  readonly directory: string;
-  /** Where the time comes from. */
-  readonly clock: Clock;
-  /** From this size on a journal segment gets a successor; default 32 MiB. */
-  readonly segmentSize?: number;
-  /** What is kept in memory of messages not yet tried; default 32 MiB. */
-  readonly contentBudget?: number;
-  /** Content above this is streamed into a file of its own; default 64 KiB. */
-  readonly inlineLimit?: number;
-  /** With less free space than this no draft is begun; default 64 MiB. */
-  readonly lowWater?: number;
-  /** The file operations; the machine's by default. */
-  readonly files?: Files;
-}
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -61,15 +46,6 @@ const MIB = 1024 * KIB;
 const FILE_AT_ONCE = 32;
 /** When a message that cannot be read for now is looked at again, ms. */
 const READ_AGAIN = 60_000;
-
-/** What is put together when a spool is opened. */
-interface FileQueueParts {
-  readonly options: Required<FileQueueOptions>;
-  readonly lock: SpoolLock;
-  readonly messageFiles: MessageFiles;
-  readonly recovered: Recovered;
-  readonly space: SpaceWatch;
-}
 
 /** A queue on a spool directory. */
 export class FileQueue implements Queue {
@@ -82,9 +58,14 @@ export class FileQueue implements Queue {
   readonly #owner: DraftOwner;
   /** What goes on without anybody waiting for it. */
   readonly #background = new Set<Promise<void>>();
+  /** The ids of message files that were not read yet. */
+  readonly #unread: ReadonlySet<string>;
+  readonly #stopReading = new AbortController();
   #closing: Promise<void> | undefined;
+  /** Resolves when every waiting message is known; until then some are only counted. Never rejects. */
+  readonly allRead: Promise<void>;
 
-  private constructor({ options, lock, messageFiles, recovered, space }: FileQueueParts) {
+  private constructor({ options, lock, messageFiles, recovered, space }: SpoolParts) {
     const { files, clock, inlineLimit, contentBudget } = options;
     this.#options = options;
     this.#lock = lock;
@@ -109,10 +90,14 @@ export class FileQueue implements Queue {
     };
     for (const entry of recovered.entries) this.#list.add(entry);
     journal.sweep();
+    this.#unread = recovered.unread;
+    this.allRead = this.#readRest(recovered);
   }
 
   /**
-   * Opens the spool in a directory and recovers what is in it.
+   * Opens the spool in a directory and recovers what is in its journal. From then
+   * on it takes mail; the messages that wait in files are read meanwhile, and known
+   * one after the other, see {@linkcode FileQueue.allRead}.
    *
    * @throws {SpoolError} when it is held by another, or cannot be used.
    */
@@ -139,7 +124,8 @@ export class FileQueue implements Queue {
     if (!this.#space.hasRoom(0)) {
       throw new QueueError("no-space", `space is low for ${this.#options.directory}`);
     }
-    const inUse = (id: string) => this.#list.get(id) !== undefined || this.#drafts.has(id);
+    const inUse = (id: string) =>
+      this.#list.get(id) !== undefined || this.#drafts.has(id) || this.#unread.has(id);
     const draft = new FileDraft(newId(this.#options.clock.now(), inUse), this.#owner);
     this.#drafts.set(draft.id, draft);
     return draft;
@@ -189,7 +175,8 @@ export class FileQueue implements Queue {
   }
 
   counts(): QueueCounts {
-    return this.#list.counts();
+    const counts = this.#list.counts();
+    return { ...counts, messages: counts.messages + this.#unread.size };
   }
 
   close(): Promise<void> {
@@ -327,7 +314,20 @@ export class FileQueue implements Queue {
     void work.finally(() => this.#background.delete(work));
   }
 
+  /** Reads the messages that wait in files. */
+  async #readRest(recovered: Recovered): Promise<void> {
+    const { clock } = this.#options;
+    const begun = clock.now();
+    const files = this.#unread.size;
+    const { signal } = this.#stopReading;
+    await recovered.readRest((entry) => this.#list.add(entry), signal);
+    if (signal.aborted || files === 0) return;
+    log("queue").info("all waiting mail is known", { files, took: clock.now() - begun });
+  }
+
   async #close(): Promise<void> {
+    this.#stopReading.abort();
+    await this.allRead;
     await Promise.all([...this.#drafts.values()].map((draft) => draft.close()));
     await Promise.all(this.#background);
     await this.#fileAll([...this.#list.all()].filter(isUnfiled));
@@ -341,48 +341,4 @@ export class FileQueue implements Queue {
 /** Whether a message's state is not in its file, or on its way there. */
 function isUnfiled(entry: SpoolEntry): boolean {
   return entry.place.kind === "journal" || entry.unrecorded || entry.recording?.busy === true;
-}
-
-/** Where the journal of a spool is. */
-function journalDirectory(directory: string): string {
-  return `${directory}/journal`;
-}
-
-/** Locks and recovers a spool. */
-async function openSpool(options: Required<FileQueueOptions>): Promise<FileQueueParts> {
-  const { directory, files, clock, lowWater } = options;
-  const journal = journalDirectory(directory);
-  const messageFiles = new MessageFiles(files, directory);
-  const space = new SpaceWatch(clock, lowWater, () => files.freeSpace(directory));
-  let lock: SpoolLock | undefined;
-  try {
-    await files.makeDirectory(directory);
-    await files.makeDirectory(journal);
-    lock = await files.lock(directory);
-    await syncAbove(files, resolve(directory));
-    const parts = { files, messageFiles, clock, directory, journalDirectory: journal };
-    const recovered = await recover(parts);
-    await space.measure();
-    return { options, lock, messageFiles, recovered, space };
-  } catch (error) {
-    lock?.release();
-    if (error instanceof SpoolError) throw error;
-    const message = `cannot use spool ${directory}: ${messageOf(error)}`;
-    throw new SpoolError("unusable", message, error);
-  }
-}
-
-/**
- * Makes the name of a directory durable, and those of all above it: it may be new,
- * and they too. Ends at the first above that is not ours to open.
- */
-async function syncAbove(files: Files, directory: string): Promise<void> {
-  const parent = dirname(directory);
-  if (parent === directory) return;
-  try {
-    await files.syncDirectory(parent);
-  } catch {
-    return;
-  }
-  await syncAbove(files, parent);
 }

@@ -214,7 +214,7 @@ export interface Summary {
 
 /** How much is in a queue. */
 export interface QueueCounts {
-  /** Messages not finished, claimed and held ones included. */
+  /** Messages not finished; claimed and held ones are included, and those that are known by name only so far. */
   readonly messages: number;
   /** Of these: claimed now. */
   readonly claimed: number;

@@ -1,7 +1,8 @@
 /**
- * What a spool holds when it is opened: the journal's unfinished messages and
- * the message files, each message once. Leftovers are removed; what is damaged
- * is moved to `corrupt/` and reported. Throws the system's errors.
+ * What a spool holds when it is opened: first the journal's unfinished messages,
+ * which must be known before new mail is taken, then the message files, each
+ * message once. Leftovers are removed; what is damaged is moved to `corrupt/` and
+ * reported. The first part throws the system's errors, the second logs them.
  *
  * @module
  */
@@ -19,8 +20,8 @@ import { messageOf } from "./storage_error.ts";
 import { IN_FILE, type Place, type SpoolEntry } from "./spool_entry.ts";
 import { entryOf } from "./waiting_list.ts";
 
-/** How many message files are read at a time. */
-const READ_AT_ONCE = 32;
+/** How many message files are read at a time: enough to keep a core busy, few enough to let mail in between. */
+const READ_AT_ONCE = 8;
 
 /** What recovery needs. */
 export interface RecoverOptions {
@@ -38,10 +39,17 @@ export interface RecoverOptions {
 
 /** What was found. */
 export interface Recovered {
-  /** The messages that are not finished. */
+  /** The messages of the journal that are not finished. */
   readonly entries: readonly SpoolEntry[];
   /** The journal's segments, oldest first, each marked with what needs it. */
   readonly segments: readonly Segment[];
+  /** The ids of the message files that were not read yet; nothing else of these messages is on disk. */
+  readonly unread: ReadonlySet<string>;
+  /**
+   * Reads these files, and after the last one removes what nothing names. Ends early
+   * when the signal is aborted. Never rejects.
+   */
+  readRest(take: (entry: SpoolEntry) => void, signal: AbortSignal): Promise<void>;
 }
 
 /** An entry for a message that is on disk only. */
@@ -76,12 +84,14 @@ function sortNames(names: readonly string[]): Listing {
   return listing;
 }
 
+/** Takes in a message that was found. */
+type TakeEntry = (entry: SpoolEntry) => void;
+
 class Recovery {
   readonly #options: RecoverOptions;
   readonly #replayed: Replayed;
   readonly #listing: Listing;
   readonly #now: number;
-  readonly #entries = new Map<string, SpoolEntry>();
   /** Content files that somebody needs. */
   readonly #named = new Set<string>();
   /** Whether a record is lost that may have named a content file. */
@@ -95,13 +105,34 @@ class Recovery {
     this.#damaged = replayed.damaged;
   }
 
-  async run(): Promise<Recovered> {
+  /** What the journal has to say; what must be removed under one of its records is gone, durably. */
+  async begin(): Promise<Recovered> {
     await this.#removeLeftovers();
-    await forEachLimited(this.#listing.messages, READ_AT_ONCE, (id) => this.#takeFile(id));
-    for (const id of this.#replayed.journaled.keys()) await this.#takeJournaled(id);
-    await this.#removeUnnamed();
+    const { journaled, segments } = this.#replayed;
+    const { messages } = this.#listing;
+    const entries: SpoolEntry[] = [];
+    const take = (entry: SpoolEntry) => entries.push(entry);
+    for (const id of [...journaled.keys()]) if (messages.delete(id)) await this.#takeFile(id, take);
+    for (const id of journaled.keys()) await this.#takeJournaled(id, take);
     await this.#options.messageFiles.syncNames();
-    return { entries: [...this.#entries.values()], segments: this.#replayed.segments };
+    const readRest: Recovered["readRest"] = (take, signal) => this.#readRest(take, signal);
+    return { entries, segments, unread: messages, readRest };
+  }
+
+  async #readRest(take: TakeEntry, signal: AbortSignal): Promise<void> {
+    const { messages } = this.#listing;
+    try {
+      await forEachLimited(takeWhile(messages, () => !signal.aborted), READ_AT_ONCE, async (id) => {
+        await this.#takeFile(id, take).catch((error) => this.#leave(id, error));
+        messages.delete(id);
+      });
+      if (signal.aborted) return;
+      await this.#removeUnnamed();
+      await this.#options.messageFiles.syncNames();
+    } catch (error) {
+      const fields = { error: messageOf(error) };
+      log("queue").error("The spool could not be read to its end; the next start will", fields);
+    }
   }
 
   /** Files never finished, and files of messages that are. */
@@ -116,7 +147,7 @@ class Recovery {
   }
 
   /** A message file: it is newer than the journal's record of the message. */
-  async #takeFile(id: string): Promise<void> {
+  async #takeFile(id: string, take: TakeEntry): Promise<void> {
     let found: MessageFile | undefined;
     try {
       found = await this.#options.messageFiles.read(id);
@@ -130,11 +161,11 @@ class Recovery {
       return await this.#setAside(id, "A message's content is missing");
     }
     if (contentInFile) this.#named.add(id);
-    this.#entries.set(id, spoolEntry(found.message, this.#now, IN_FILE, true));
+    take(spoolEntry(found.message, this.#now, IN_FILE, true));
   }
 
   /** A message that is in the journal only. */
-  async #takeJournaled(id: string): Promise<void> {
+  async #takeJournaled(id: string, take: TakeEntry): Promise<void> {
     const { message, position, contentInFile } = this.#replayed.journaled.get(id)!;
     if (contentInFile && !this.#listing.contents.has(id)) {
       return await this.#keepRecord(id);
@@ -142,7 +173,7 @@ class Recovery {
     if (contentInFile) this.#named.add(id);
     position.segment.needed.add(id);
     const place: Place = { kind: "journal", position };
-    this.#entries.set(id, spoolEntry(message, this.#now, place, contentInFile));
+    take(spoolEntry(message, this.#now, place, contentInFile));
   }
 
   /** Removes content that nothing names; where a record was lost that may have named it, it is kept aside. */
@@ -181,7 +212,14 @@ class Recovery {
   }
 }
 
-/** Reads what a spool holds. Its directories must exist and be locked. */
+function* takeWhile<T>(items: Iterable<T>, goOn: () => boolean): Generator<T> {
+  for (const item of items) {
+    if (!goOn()) return;
+    yield item;
+  }
+}
+
+/** Reads what must be known of a spool before it takes mail. Its directories must exist and be locked. */
 export async function recover(options: RecoverOptions): Promise<Recovered> {
   const { files, messageFiles, directory, journalDirectory } = options;
   const replayed = await replayJournal(
@@ -190,5 +228,5 @@ export async function recover(options: RecoverOptions): Promise<Recovered> {
     (name, bytes) => messageFiles.keepCorrupt(name, bytes),
   );
   const listing = sortNames(await files.list(directory));
-  return await new Recovery(options, replayed, listing).run();
+  return await new Recovery(options, replayed, listing).begin();
 }

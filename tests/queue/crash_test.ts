@@ -44,7 +44,8 @@ class Process {
     this.options = options;
   }
 
-  async open(): Promise<this> {
+  /** Opens the spool; gives it to be used at once, whatever is still to be read. */
+  async openEarly(): Promise<this> {
     const { disk: files, clock, options } = this;
     this.queue = await FileQueue.open({
       directory: SPOOL,
@@ -53,6 +54,12 @@ class Process {
       inlineLimit: 200,
       ...options,
     });
+    return this;
+  }
+
+  async open(): Promise<this> {
+    await this.openEarly();
+    await this.queue.allRead;
     return this;
   }
 
@@ -197,6 +204,23 @@ const courses: Record<string, { course: Course; segmentSize?: number; contentBud
       for (const claim of await second.claims()) {
         await second.deliver(claim, claim.message.recipients.length - 1);
       }
+      await second.accept(small("after"));
+      await second.queue.close();
+    },
+  },
+  "mail accepted and delivered while what waits is being read": {
+    segmentSize: 600,
+    async course(process) {
+      await Promise.all(["a", "b", "c"].map((name) => process.accept(small(name))));
+      await process.accept(large());
+      await process.queue.close();
+      const { disk, told, options } = process;
+      process.disk.put(`${SPOOL}/00000000000000000000000000.eml`, small("leftover"));
+      const second = await new Process(disk, told, options).openEarly();
+      await Promise.all([second.accept(small("fresh")), second.accept(large())]);
+      for (const claim of await second.claims(2)) await second.defer(claim);
+      await second.queue.allRead;
+      for (const claim of await second.claims()) await second.deliver(claim, 0);
       await second.accept(small("after"));
       await second.queue.close();
     },

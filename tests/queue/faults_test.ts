@@ -1,7 +1,8 @@
 /** What the store does when the disk says no: full, failing, or slow to forget. */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { encode } from "../../base/bytes.ts";
-import { FileQueue, type FileQueueOptions } from "../../queue/file_queue.ts";
+import type { FileQueue } from "../../queue/file_queue.ts";
+import type { FileQueueOptions } from "../../queue/open_spool.ts";
 import { type Queue, QueueError } from "../../queue/queue.ts";
 import { TestClock } from "../helpers/test_clock.ts";
 import {
@@ -12,6 +13,7 @@ import {
   deferred,
   delivered,
   envelopeTo,
+  openQueue,
   put,
   textOf,
 } from "./fixtures.ts";
@@ -25,7 +27,7 @@ function open(
   clock = new TestClock(),
   options: Partial<FileQueueOptions> = {},
 ): Promise<FileQueue> {
-  return FileQueue.open({ directory: SPOOL, clock, files, ...options });
+  return openQueue({ directory: SPOOL, clock, files, ...options });
 }
 
 /** Every step of this kind on paths with this ending fails. */

@@ -1,6 +1,6 @@
-import { FileQueue } from "../../queue/file_queue.ts";
 import { TestClock } from "../helpers/test_clock.ts";
 import { testContract } from "./contract.ts";
+import { openQueue } from "./fixtures.ts";
 
 /** The contract on real files, once as configured by default and once with nothing kept in memory. */
 for (
@@ -13,7 +13,7 @@ for (
     const directory = await Deno.makeTempDir();
     try {
       const clock = new TestClock();
-      const queue = await FileQueue.open({ directory, clock, contentBudget });
+      const queue = await openQueue({ directory, clock, contentBudget });
       await test(queue, clock);
       await queue.close();
     } finally {

@@ -1,6 +1,8 @@
 /** What the tests of the queue share: envelopes, settlements, and short ways to put mail in and look at it. */
 import { concat, decode, encode } from "../../base/bytes.ts";
 import type { Envelope } from "../../message/envelope.ts";
+import { FileQueue } from "../../queue/file_queue.ts";
+import type { FileQueueOptions } from "../../queue/open_spool.ts";
 import type {
   Attempt,
   Claim,
@@ -31,6 +33,13 @@ export function envelopeTo(...recipients: string[]): Envelope {
 /** Content that differs for each name, with everything JSON has to escape in it. */
 export function contentOf(name: string): Uint8Array {
   return encode(`Subject: "${name}"\r\n\r\n\\ \t \0 \u0001 ü \u2028 {"v":1,"len": }\r\n`);
+}
+
+/** Opens a queue on a spool, and waits until it knows all that waits there. */
+export async function openQueue(options: FileQueueOptions): Promise<FileQueue> {
+  const queue = await FileQueue.open(options);
+  await queue.allRead;
+  return queue;
 }
 
 /** Queues a message. */

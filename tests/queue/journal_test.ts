@@ -1,16 +1,17 @@
 /** Group commit, batches of any size, and what happens to a segment under its readers. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { encode } from "../../base/bytes.ts";
-import { FileQueue, type FileQueueOptions } from "../../queue/file_queue.ts";
+import type { FileQueue } from "../../queue/file_queue.ts";
+import type { FileQueueOptions } from "../../queue/open_spool.ts";
 import type { Claim } from "../../queue/queue.ts";
 import { TestClock } from "../helpers/test_clock.ts";
-import { changes, deferred, delivered, put, textOf } from "./fixtures.ts";
+import { changes, deferred, delivered, openQueue, put, textOf } from "./fixtures.ts";
 import { SimDisk, systemError } from "./sim_disk.ts";
 
 const SPOOL = "/spool";
 
 function open(files: SimDisk, options: Partial<FileQueueOptions> = {}): Promise<FileQueue> {
-  return FileQueue.open({ directory: SPOOL, clock: new TestClock(), files, ...options });
+  return openQueue({ directory: SPOOL, clock: new TestClock(), files, ...options });
 }
 
 /** Every message's content, as the next process reads it from the journal. */

@@ -5,14 +5,23 @@ import { FileQueue } from "../../queue/file_queue.ts";
 import { SpoolError } from "../../queue/lock.ts";
 import type { QueuedMessage } from "../../queue/queue.ts";
 import { TestClock } from "../helpers/test_clock.ts";
-import { binary, changes, claimOne, deferred, put, textOf } from "./fixtures.ts";
+import {
+  binary,
+  changes,
+  claimOne,
+  deferred,
+  delivered,
+  openQueue,
+  put,
+  textOf,
+} from "./fixtures.ts";
 import { SimDisk, systemError } from "./sim_disk.ts";
 
 const SPOOL = "/spool";
 const SEGMENT = `${SPOOL}/journal/00000001.jsonl`;
 
 function open(files: SimDisk, clock = new TestClock()): Promise<FileQueue> {
-  return FileQueue.open({ directory: SPOOL, clock, files, contentBudget: 0 });
+  return openQueue({ directory: SPOOL, clock, files, contentBudget: 0 });
 }
 
 /** A disk whose process was killed after accepting these messages. */
@@ -296,4 +305,53 @@ Deno.test("messages deferred before a restart keep their time, state and history
   assertEquals([...again.summaries()][0]!.hostFailure, true);
   await again.close();
   await queue.close();
+});
+
+/** A disk with messages that wait in files, and what lets them be read: nothing before, one for each call. */
+async function diskWithSlowFiles(count: number): Promise<
+  { disk: SimDisk; ids: string[]; letRead: () => void }
+> {
+  const before = new SimDisk();
+  const queue = await open(before);
+  const ids: string[] = [];
+  for (let i = 0; i < count; i++) ids.push((await put(queue, `message ${i}`)).id);
+  await queue.close();
+  const disk = before.after("kill");
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const read = disk.read.bind(disk);
+  disk.read = async (path) => {
+    if (path.endsWith(".json")) await promise;
+    return await read(path);
+  };
+  return { disk, ids, letRead: resolve };
+}
+
+Deno.test("mail is taken and delivered before what waits in files has been read", async () => {
+  const { disk, ids, letRead } = await diskWithSlowFiles(20);
+  const queue = await FileQueue.open({ directory: SPOOL, clock: new TestClock(), files: disk });
+  assertEquals(queue.counts().messages, 20);
+  const { id } = await put(queue, "fresh");
+  assertEquals(queue.counts().messages, 21);
+  const [claim, ...others] = await queue.claim(100);
+  assertEquals([claim!.message.id, others.length], [id, 0]);
+  await claim!.settle(changes(delivered()));
+  claim!.release();
+  letRead();
+  await queue.allRead;
+  assertEquals(queue.counts().messages, 20);
+  const waiting = (await queue.claim(100)).map(({ message }) => message.id);
+  assertEquals(waiting.sort(), ids.sort());
+  await queue.close();
+});
+
+Deno.test("a queue closed before it has read what waits leaves it where it is", async () => {
+  const { disk, ids, letRead } = await diskWithSlowFiles(20);
+  disk.put(`${SPOOL}/${"0".repeat(26)}.eml`, encode("who named it is not known yet"));
+  const queue = await FileQueue.open({ directory: SPOOL, clock: new TestClock(), files: disk });
+  const closed = queue.close();
+  letRead();
+  await closed;
+  const again = await open(disk.after("power cut"));
+  assertEquals([...again.summaries()].map((summary) => summary.id).sort(), ids.sort());
+  await again.close();
 });

@@ -8,7 +8,7 @@ import {
 } from "@std/assert";
 import { concat } from "../../base/bytes.ts";
 import { fileContent } from "../../queue/content.ts";
-import { FileQueue } from "../../queue/file_queue.ts";
+import type { FileQueue } from "../../queue/file_queue.ts";
 import { denoFiles, type Files } from "../../queue/files.ts";
 import { SpoolError } from "../../queue/lock.ts";
 import { QueueError } from "../../queue/queue.ts";
@@ -23,6 +23,7 @@ import {
   deferred,
   delivered,
   octetsOf,
+  openQueue,
   put,
 } from "./fixtures.ts";
 import { type Schema, violations } from "./json_schema.ts";
@@ -37,7 +38,7 @@ async function withDirectory(test: (directory: string) => Promise<void>): Promis
 }
 
 function open(directory: string): Promise<FileQueue> {
-  return FileQueue.open({ directory, clock: new TestClock() });
+  return openQueue({ directory, clock: new TestClock() });
 }
 
 async function names(directory: string): Promise<string[]> {
@@ -113,7 +114,7 @@ Deno.test("the names of all directories above a spool are durable before it take
       },
     };
     const spool = `${directory}/mail/spool`;
-    const queue = await FileQueue.open({ directory: spool, clock: new TestClock(), files });
+    const queue = await openQueue({ directory: spool, clock: new TestClock(), files });
     for (const path of [directory, `${directory}/mail`, spool]) assert(synced.includes(path), path);
     await queue.close();
   }));

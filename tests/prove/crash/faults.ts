@@ -41,7 +41,7 @@ export const FAULTS: readonly CrashFault[] = [
   {
     name: "does not look into the journal when it starts",
     file: "queue/recover.ts",
-    original: "for (const id of this.#replayed.journaled.keys())",
+    original: "for (const id of journaled.keys())",
     planted: "for (const id of [] as string[])",
     shows: lost,
   },

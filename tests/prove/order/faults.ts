@@ -43,7 +43,7 @@ export const FAULTS: readonly OrderFault[] = [
   {
     name: "does not fsync the directories above a new spool",
     breaks: "acknowledged before durable",
-    file: "queue/file_queue.ts",
+    file: "queue/open_spool.ts",
     original: "  await syncAbove(files, parent);\n",
     planted: "",
   },
