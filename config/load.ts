@@ -5,13 +5,14 @@
  *
  * @module
  */
+import type { LogLevel } from "../base/log.ts";
 import type { Certificate, Config, DeliverySettings } from "./config.ts";
 import { DEFAULT_CONFIG, DEFAULT_DELIVERY } from "./config.ts";
 import { nameOfMachine } from "./domain_name.ts";
 import { fileSource, readSettingFile } from "./file.ts";
 import { didYouMean } from "./nearest.ts";
 import { readCertificates, readKeyPair } from "./pem.ts";
-import { type Fault, knownKeys, type LogFormat, type LogLevel } from "./schema.ts";
+import { type Fault, knownKeys, type LogFormat } from "./schema.ts";
 import { readSettings, type Settings } from "./schema.ts";
 import { withoutUserinfo } from "./smarthost.ts";
 import { ConfigError, environmentSource, type Source } from "./source.ts";

@@ -5,10 +5,9 @@
  *
  * @module
  */
-import type { LogRecord } from "@logtape/logtape";
 import { cyan, dim, red, yellow } from "@std/fmt/colors";
+import type { LogLevel, LogRecord } from "../base/log.ts";
 import { escapeMisleading } from "../base/printable.ts";
-import type { LogLevel } from "./schema.ts";
 
 /** The longest form of one field, in UTF-16 units; what is longer is cut. */
 const LONGEST_FIELD = 4096;
@@ -19,14 +18,8 @@ const DEEPEST_CAUSE = 5;
 /** Text that can stand in a line for people without quotes. */
 const BARE = /^[\w.:@/[\]<>+-]+$/;
 
-const LEVELS: ReadonlyMap<string, LogLevel> = new Map([
-  ["trace", "debug"],
-  ["debug", "debug"],
-  ["info", "info"],
-  ["warning", "warn"],
-  ["error", "error"],
-  ["fatal", "error"],
-]);
+/** Text that quotes would leave as it is. */
+const PLAIN = /^[ !#-[\]-~]*$/;
 
 const PAINT: Record<LogLevel, (text: string) => string> = {
   debug: dim,
@@ -36,54 +29,53 @@ const PAINT: Record<LogLevel, (text: string) => string> = {
 };
 
 /** A record as one object of JSON, LF included: time, level, room, message, fields. */
-export function jsonLine(record: LogRecord): string {
-  const fields = fieldsOf(record)
-    .map(([name, value]) => `${quote(name)}:${render(value)}`)
-    .join(",");
-  return `{"time":"${time(record)}","level":"${level(record)}","room":${quote(room(record))},` +
-    `"message":${quote(message(record))},"fields":{${fields}}}\n`;
+export function jsonLine({ time, level, room, message, fields }: LogRecord): string {
+  let shown = "";
+  for (const [name, value] of Object.entries(fields)) {
+    if (value === undefined) continue;
+    shown += `${shown === "" ? "" : ","}${quote(name)}:${render(value)}`;
+  }
+  return `{"time":"${isoTime(time)}","level":"${level}","room":${quote(room)},` +
+    `"message":${quote(message)},"fields":{${shown}}}\n`;
 }
 
 /** A record for people, LF included: time, level, room, message, then `name=value` for each field. */
 export function prettyLine(record: LogRecord, colours: boolean): string {
-  const name = level(record);
-  const label = name.toUpperCase().padEnd(5);
-  const fields = fieldsOf(record)
-    .map(([field, value]) =>
-      ` ${word(field)}=${typeof value === "string" ? word(value) : render(value)}`
-    )
-    .join("");
-  const shown = quote(message(record)).slice(1, -1).replaceAll('\\"', '"');
-  return `${time(record)} ${colours ? PAINT[name](label) : label} ` +
-    `${room(record).padEnd(9)} ${shown}${colours ? dim(fields) : fields}\n`;
+  const { time, level, room, message, fields } = record;
+  let shown = "";
+  for (const [name, value] of Object.entries(fields)) {
+    if (value === undefined) continue;
+    shown += ` ${word(name)}=${typeof value === "string" ? word(value) : render(value)}`;
+  }
+  const label = level.toUpperCase().padEnd(5);
+  return `${isoTime(time)} ${colours ? PAINT[level](label) : label} ` +
+    `${room.padEnd(9)} ${sentence(message)}${colours ? dim(shown) : shown}\n`;
 }
 
-/** The fields that say something. */
-function fieldsOf({ properties }: LogRecord): [string, unknown][] {
-  return Object.entries(properties).filter(([, value]) => value !== undefined);
+let lastTime = 0;
+let lastIsoTime = new Date(0).toISOString();
+
+/** A time as ISO 8601. Records that come together have the same, so the last one is remembered. */
+function isoTime(ms: number): string {
+  if (ms !== lastTime) {
+    lastTime = ms;
+    lastIsoTime = new Date(ms).toISOString();
+  }
+  return lastIsoTime;
 }
 
-function time(record: LogRecord): string {
-  return new Date(record.timestamp).toISOString();
+/** A message without the quotes that a field would get. */
+function sentence(text: string): string {
+  return isPlain(text) ? text : quote(text).slice(1, -1).replaceAll('\\"', '"');
 }
 
-function level(record: LogRecord): LogLevel {
-  return LEVELS.get(record.level) ?? "error";
-}
-
-/** The category below the root. */
-function room(record: LogRecord): string {
-  return record.category.slice(1).join(".");
-}
-
-/** The message with the values of its placeholders, which stand at the odd places. */
-function message({ message }: LogRecord): string {
-  return message.map((part, i) => typeof part === "string" ? part : i % 2 ? render(part) : "")
-    .join("");
+function isPlain(text: string): boolean {
+  return text.length <= LONGEST_FIELD && PLAIN.test(text);
 }
 
 /** A text in quotes, bounded and without anything misleading. */
 function quote(text: string): string {
+  if (isPlain(text)) return `"${text}"`;
   const cut = text.length > LONGEST_FIELD ? `${text.slice(0, LONGEST_FIELD)}…` : text;
   return escapeMisleading(JSON.stringify(cut));
 }
@@ -96,6 +88,7 @@ function word(text: string): string {
 /** Any value as JSON. */
 function render(value: unknown): string {
   if (typeof value === "string") return quote(value);
+  if (Number.isFinite(value)) return String(value);
   try {
     const json = JSON.stringify(value, plain) ?? quote(typeof value);
     return json.length > LONGEST_FIELD ? quote(json) : escapeMisleading(json);

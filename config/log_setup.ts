@@ -5,38 +5,65 @@
  *
  * @module
  */
-import { configureSync, type LogLevel as TapeLevel, type LogRecord } from "@logtape/logtape";
 import { encode } from "../base/bytes.ts";
-import { LOG_CATEGORY } from "../base/log.ts";
+import { type LogLevel, type LogRecord, takeLog } from "../base/log.ts";
 import { jsonLine, prettyLine } from "./log_format.ts";
-import type { LogFormat, LogLevel } from "./schema.ts";
+import type { LogFormat } from "./schema.ts";
 
-const LOWEST: Record<LogLevel, TapeLevel> = {
-  debug: "debug",
-  info: "info",
-  warn: "warning",
-  error: "error",
-};
+/** The most that is gathered before it is written, in characters. */
+const MOST_GATHERED = 64 * 1024;
 
 /** Sends the log to standard error from here on. */
 export function setUpLog(format: LogFormat, level: LogLevel): void {
   const colours = Deno.stderr.isTerminal() && !Deno.noColor;
   const line = format === "json" ? jsonLine : (record: LogRecord) => prettyLine(record, colours);
-  configureSync({
-    reset: true,
-    sinks: { stderr: (record) => writeAll(encode(line(record))) },
-    loggers: [
-      { category: [LOG_CATEGORY], lowestLevel: LOWEST[level], sinks: ["stderr"] },
-      { category: ["logtape", "meta"], lowestLevel: "warning", sinks: ["stderr"] },
-    ],
+  const lines = new GatheredLines(Deno.stderr);
+  takeLog(level, (record) => {
+    lines.add(line(record));
+    if (record.level === "warn" || record.level === "error") lines.write();
   });
+  // What ends in one of these ways gets no further turn.
+  for (const end of ["unload", "error", "unhandledrejection"]) {
+    globalThis.addEventListener(end, () => lines.write());
+  }
 }
 
-/** Writes before it returns, so that no line is lost however the process ends. */
-function writeAll(line: Uint8Array): void {
-  try {
-    for (let at = 0; at < line.length;) at += Deno.stderr.writeSync(line.subarray(at));
-  } catch {
-    // Nobody reads it any more, and there is no other place to say so.
+/**
+ * Lines on their way out: those that come together, as when one sync of the journal
+ * answers fifty clients, are one write. They wait for a microtask and never for the
+ * event loop, so that nothing but a kill in mid-turn comes between a record and its line.
+ */
+class GatheredLines {
+  readonly #out: { writeSync(octets: Uint8Array): number };
+  #text = "";
+  #booked = false;
+
+  /** Writes to this stream. */
+  constructor(out: { writeSync(octets: Uint8Array): number }) {
+    this.#out = out;
+  }
+
+  /** Adds a line, LF included. */
+  add(line: string): void {
+    this.#text += line;
+    if (this.#text.length >= MOST_GATHERED) return this.write();
+    if (this.#booked) return;
+    this.#booked = true;
+    queueMicrotask(() => {
+      this.#booked = false;
+      this.write();
+    });
+  }
+
+  /** Writes what there is, and returns when all of it is written. */
+  write(): void {
+    if (this.#text === "") return;
+    const octets = encode(this.#text);
+    this.#text = "";
+    try {
+      for (let at = 0; at < octets.length;) at += this.#out.writeSync(octets.subarray(at));
+    } catch {
+      // Nobody reads it any more, and there is no other place to say so.
+    }
   }
 }

@@ -6,6 +6,7 @@
  * @module
  */
 import { z } from "zod";
+import type { LogLevel } from "../base/log.ts";
 import type { Config, DeliverySettings, Limits, RetrySchedule } from "./config.ts";
 import { parseDomain, parseMailbox } from "./domain_name.ts";
 import { parseListen, parseNameServer } from "./listen.ts";
@@ -15,9 +16,6 @@ import { parseDuration, parseSize } from "./units.ts";
 
 /** How log records are written. */
 export type LogFormat = "pretty" | "json";
-
-/** The least grave records that are written. */
-export type LogLevel = "debug" | "info" | "warn" | "error";
 
 /** What one source sets: keys as in the file, values checked. */
 export interface Settings

@@ -1,5 +1,5 @@
 import { assertEquals, assertLess, assertMatch, assertStringIncludes } from "@std/assert";
-import type { LogRecord } from "@logtape/logtape";
+import type { LogLevel, LogRecord } from "../../base/log.ts";
 import { jsonLine, prettyLine } from "../../config/log_format.ts";
 
 /** Ends a line, drives a terminal, reorders or hides text. */
@@ -9,19 +9,12 @@ const HOSTILE = /[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u
 /** What a peer may put into its reply. */
 const ATTACK = "250 \r\n2026-01-01 INFO forged\x1b[31m\x00\x85\x9b31m\u2028\u202e\u200bgnp.exe";
 
-function record(message: string, fields: Record<string, unknown>, level = "info"): LogRecord {
-  return {
-    category: ["smtp", "deliver"],
-    level: level as LogRecord["level"],
-    message: [message],
-    rawMessage: message,
-    timestamp: Date.UTC(2026, 0, 1),
-    properties: fields,
-  };
+function record(message: string, fields: LogRecord["fields"], level: LogLevel = "info"): LogRecord {
+  return { time: Date.UTC(2026, 0, 1), level, room: "deliver", message, fields };
 }
 
 Deno.test("a JSON record is one object with time, level, room, message and fields", () => {
-  const line = jsonLine(record("deferred", { id: "01J", tries: 2, to: ["a@b"] }, "warning"));
+  const line = jsonLine(record("deferred", { id: "01J", tries: 2, to: ["a@b"] }, "warn"));
   assertEquals(line.endsWith("}\n"), true);
   assertEquals(JSON.parse(line), {
     time: "2026-01-01T00:00:00.000Z",
@@ -99,8 +92,19 @@ Deno.test("what JSON cannot say is logged in words, and never throws", () => {
   });
 });
 
-Deno.test("placeholders of a message are filled in, and their values escaped", () => {
-  const filled = { ...record("", {}), message: ["from ", "a\nb", " to ", 3, ""] };
-  assertEquals(JSON.parse(jsonLine(filled)).message, "from a\nb to 3");
-  assertStringIncludes(prettyLine(filled, false), "from a\\nb to 3\n");
+Deno.test("a message is shown as it is, braces and quotes included, and numbers as numbers", () => {
+  const line = prettyLine(record('no "{x}" in \\', { half: 0.5, none: NaN, yes: true }), false);
+  assertStringIncludes(line, ' no "{x}" in \\\\ half=0.5 none=null yes=true\n');
+});
+
+Deno.test("each record has its own time", () => {
+  const later = { ...record("x", {}), time: Date.UTC(2026, 0, 1) + 1 };
+  const times = [record("x", {}), later, record("x", {})].map((one) =>
+    JSON.parse(jsonLine(one)).time
+  );
+  assertEquals(times, [
+    "2026-01-01T00:00:00.000Z",
+    "2026-01-01T00:00:00.001Z",
+    "2026-01-01T00:00:00.000Z",
+  ]);
 });
