@@ -199,19 +199,29 @@ export class Bench implements AsyncDisposable {
   }
 }
 
-/** How many sockets and message files this process has open. The journal's segments are opened when they are first needed, and so is what the runtime has of its own. */
+/**
+ * How many sockets and message files this process has open. The journal's segments
+ * are opened when they are first needed, and so is what the runtime has of its own:
+ * its Unix sockets, which are no peer's, come and go with its threads.
+ */
 export function openDescriptors(): number {
   return ownFiles().length;
 }
 
 function ownFiles(): string[] {
-  return openFiles().filter((file) => /^socket:|\/spool\/[^/]*$/.test(file));
+  const unix = new Set(tableOf("unix").map((line) => `socket:[${line.split(/\s+/)[6]}]`));
+  return openFiles().filter((file) => /^socket:|\/spool\/[^/]*$/.test(file) && !unix.has(file));
+}
+
+/** The lines of one of the kernel's tables of sockets. */
+function tableOf(name: string): string[] {
+  return Deno.readTextFileSync(`/proc/self/net/${name}`).split("\n").slice(1);
 }
 
 /** The same in words: sockets with their line in the kernel's tables, which has both ends and the state. */
 function whatIsOpen(): string[] {
   const tables = ["tcp", "tcp6", "udp", "udp6"].flatMap((table) =>
-    Deno.readTextFileSync(`/proc/self/net/${table}`).split("\n").map((line) => `${table} ${line}`)
+    tableOf(table).map((line) => `${table} ${line}`)
   );
   return ownFiles().map((file) => {
     const inode = /^socket:\[(\d+)\]$/.exec(file)?.[1];
