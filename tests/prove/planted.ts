@@ -22,6 +22,11 @@ const ROOT = new URL("../../", import.meta.url).pathname;
 /** What of the project the program does not need. */
 const LEFT_OUT: ReadonlySet<string> = new Set(["tests", "bench", "docs", "spool", "dist", "cov"]);
 
+/** How often the text that a fault replaces is in the program; once is as it should be. */
+export async function occurrences({ file, original }: Fault): Promise<number> {
+  return (await Deno.readTextFile(ROOT + file)).split(original).length - 1;
+}
+
 /** Copies the program into a directory, with a fault; gives the path of the copy's `main.ts`. */
 export async function plant(fault: Fault, directory: string): Promise<string> {
   await copySources(ROOT, `${directory}/`);

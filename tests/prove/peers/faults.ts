@@ -28,8 +28,8 @@ export const FAULTS: readonly PeersFault[] = [
   {
     name: "waits for the reply to a message for ever",
     file: "deliver/transaction.ts",
-    original: 'if (stage === "final dot") return finalTimeout;',
-    planted: 'if (stage === "final dot") return finalTimeout * 1000;',
+    original: 'if (this.#stage === "final dot") return finalTimeout;',
+    planted: 'if (this.#stage === "final dot") return finalTimeout * 1000;',
     stages: ["final dot"],
   },
   {
