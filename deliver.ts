@@ -28,6 +28,7 @@ import {
   type SettleRules,
   verdictsOf,
 } from "./deliver/settle.ts";
+import { Turns } from "./deliver/turns.ts";
 import type { Claim, DeliveryError, Queue } from "./queue/queue.ts";
 
 /** What delivery needs. */
@@ -61,8 +62,7 @@ const logger = log("deliver");
 export class Delivery {
   readonly #options: DeliveryOptions;
   readonly #lanes = new Map<string, Lane<Job>>();
-  /** Lanes with a job that may go, in the order of their turns. */
-  readonly #ready = new Set<Lane<Job>>();
+  readonly #turns: Turns<Job>;
   /** Lanes whose parked messages are being claimed. */
   readonly #filling = new Set<Lane<Job>>();
   /** Ends the rests of lanes. */
@@ -70,7 +70,6 @@ export class Delivery {
   readonly #sessions: Sessions;
   readonly #attemptDeps: AttemptDeps;
   readonly #underWay = new Set<Promise<void>>();
-  #active = 0;
   #claimed = 0;
   #claiming = false;
   #claimAgain = false;
@@ -80,7 +79,8 @@ export class Delivery {
   /** Prepares; nothing goes before `start`. */
   constructor(options: DeliveryOptions) {
     this.#options = options;
-    const { clock, route } = options;
+    const { clock, route, settings } = options;
+    this.#turns = new Turns(settings.concurrency);
     this.#sessions = new Sessions(options);
     this.#attemptDeps = { clock, route, sessions: this.#sessions };
   }
@@ -170,7 +170,7 @@ export class Delivery {
       this.#track(this.#setAside(job, state.error, state.until));
     } else if (lane.hasRoom || !isAlone(job)) {
       lane.add(job);
-      this.#ready.add(lane);
+      this.#turns.add(lane);
     } else {
       job.work.parkAt = lane.destination;
       this.#jobOver(job);
@@ -190,18 +190,21 @@ export class Delivery {
 
   /** Begins as many jobs as may go, the lanes by turns. */
   #run(): void {
-    for (const lane of this.#ready) {
-      if (this.#active >= this.#options.settings.concurrency || this.#stopping) return;
-      this.#ready.delete(lane);
-      if (!lane.isReady) continue;
-      this.#ready.add(lane); // Behind the others; the loop comes to it again.
-      this.#active++;
-      this.#track(this.#carryOut(lane, lane.begin()));
+    while (!this.#stopping) {
+      const next = this.#turns.begin();
+      if (next === undefined) return;
+      this.#track(this.#carryOut(next.lane, next.job));
     }
   }
 
+  /** A destination answers that had not: it may have more connections now, and another be met. */
+  readonly #met = (lane: Lane<Job>): void => {
+    this.#turns.met(lane);
+    this.#run();
+  };
+
   async #carryOut(lane: Lane<Job>, job: Job): Promise<void> {
-    const hold = new Hold(lane);
+    const hold = new Hold(lane, this.#met);
     const { work } = job;
     let over = true;
     try {
@@ -213,9 +216,8 @@ export class Delivery {
       logger.error("an attempt could not be carried out or recorded", { id, error });
       work.retryLater = true;
     }
-    this.#active--;
     hold.release();
-    lane.ended();
+    this.#turns.ended(lane);
     if (over) this.#jobOver(job);
     this.#refill(lane);
   }
@@ -297,7 +299,7 @@ export class Delivery {
   // Destinations
 
   /** Learns from an attempt how the destination is doing. False when the job goes again and nothing is to be recorded. */
-  #learn(lane: Lane<Job>, job: Job, result: AttemptResult, hold: Hold): boolean {
+  #learn(lane: Lane<Job>, job: Job, result: AttemptResult, hold: Hold<Job>): boolean {
     switch (result.destination.kind) {
       case "answered":
         this.#recovered(lane, job);
@@ -348,7 +350,7 @@ export class Delivery {
   /** Something changed at a lane: gives it its turn, and work from what is parked there. */
   #refill(lane: Lane<Job>): void {
     if (this.#stopping) return;
-    this.#ready.add(lane);
+    this.#turns.add(lane);
     this.#run();
     if (lane.takesParked) this.#track(this.#fill(lane));
     else this.#forgetIdle(lane);

@@ -21,7 +21,7 @@ export type LaneState =
 /** Jobs kept ready for one destination; more of them wait in the queue instead of in memory. */
 const BACKLOG = 200;
 
-/** Connections a destination is begun with; each success adds one, up to its concurrency. */
+/** Connections a destination gets once it has answered; each success adds one, up to its concurrency. */
 const FIRST_CONNECTIONS = 3;
 /** After a destination refused one connection more, this many times more successes are wanted before the next is tried. */
 const CAUTION = 50;
@@ -41,6 +41,7 @@ export class Lane<Job> {
   #nextParked = this.#parked.values();
   #active = 0;
   #failures = 0;
+  #met = false;
   /** Whether what waits for its answer was called since it last failed. */
   #called = false;
   #state: LaneState = { kind: "open" };
@@ -55,6 +56,11 @@ export class Lane<Job> {
   /** How the destination is doing. */
   get state(): LaneState {
     return this.#state;
+  }
+
+  /** Whether there was a session with the destination since it last failed. Until then it gets one connection: it may hang. */
+  get isMet(): boolean {
+    return this.#met;
   }
 
   /** How many probes have failed in a row. */
@@ -82,7 +88,7 @@ export class Lane<Job> {
     if (this.#jobs.length === 0) return false;
     switch (this.#state.kind) {
       case "open":
-        return this.#active < Math.floor(this.#limit);
+        return this.#active < (this.#met ? Math.floor(this.#limit) : 1);
       case "probing":
         return this.#active === 0;
       case "resting":
@@ -106,6 +112,7 @@ export class Lane<Job> {
   /** Counts the sessions that jobs under way have with the destination: one more or one less. */
   countSession(change: 1 | -1): void {
     this.#answering += change;
+    this.#met ||= change > 0;
   }
 
   /** A job that was under way is over. */
@@ -159,6 +166,7 @@ export class Lane<Job> {
    */
   fail(until: number, error: DeliveryError): Job[] {
     this.#failures++;
+    this.#met = false;
     this.#called = false;
     this.#state = { kind: "resting", until, error };
     return this.drain();
@@ -192,19 +200,24 @@ export class Lane<Job> {
 }
 
 /** That one job has a session with its destination, while it has one. */
-export class Hold {
-  #lane: Lane<unknown>;
+export class Hold<Job> {
+  readonly #lane: Lane<Job>;
+  readonly #met: (lane: Lane<Job>) => void;
   #held = false;
 
-  /** Not held yet. */
-  constructor(lane: Lane<unknown>) {
+  /** Not held yet; `met` is told when this is the first session of a lane that had not been met. */
+  constructor(lane: Lane<Job>, met: (lane: Lane<Job>) => void) {
     this.#lane = lane;
+    this.#met = met;
   }
 
   /** The job has a session. */
   take(): void {
-    if (!this.#held) this.#lane.countSession(1);
+    if (this.#held) return;
     this.#held = true;
+    const isFirst = !this.#lane.isMet;
+    this.#lane.countSession(1);
+    if (isFirst) this.#met(this.#lane);
   }
 
   /** The job has none any more, or its session is worth nothing. */

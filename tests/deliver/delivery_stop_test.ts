@@ -55,8 +55,11 @@ Deno.test("what is under way when the grace is over is broken off, and counts as
 Deno.test("a stop breaks off connections that are being made, and does not try the next host", async () => {
   await using silent = new MailHost(() => new Gate().wait());
   await using next = new MailHost();
-  await using rig = new Rig({ "one.test": [silent.host, next.host] });
-  const ids = await rig.sendMany(3, "a@one.test");
+  const domains = ["one.test", "two.test", "three.test"];
+  await using rig = new Rig(
+    Object.fromEntries(domains.map((domain) => [domain, [silent.host, next.host]])),
+  );
+  const ids = await Promise.all(domains.map((domain) => rig.send(`a@${domain}`)));
   rig.delivery.start();
   await until(() => silent.pending === 3);
   await rig.stop();

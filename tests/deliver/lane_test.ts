@@ -4,9 +4,11 @@ import type { DeliveryError } from "../../queue/queue.ts";
 
 const REFUSED: DeliveryError = { text: "connection refused", scope: "host", permanent: false };
 
-/** A lane with as many jobs as asked for. */
+/** A lane that has been met, with as many jobs as asked for. */
 function laneWith(jobs: number, limit = 20): Lane<number> {
   const lane = new Lane<number>("example.org", limit);
+  lane.countSession(1);
+  lane.countSession(-1);
   for (let i = 0; i < jobs; i++) lane.add(i);
   return lane;
 }
@@ -17,6 +19,17 @@ function beginAll(lane: Lane<number>): number {
   for (; lane.isReady; begun++) lane.begin();
   return begun;
 }
+
+Deno.test("a destination gets one connection until there was a session with it, and again after it failed", () => {
+  const lane = new Lane<number>("example.org", 20);
+  for (let i = 0; i < 10; i++) lane.add(i);
+  assertEquals(beginAll(lane), 1);
+  lane.countSession(1);
+  assert(lane.isMet);
+  assert(beginAll(lane) > 0);
+  lane.fail(1000, REFUSED);
+  assert(!lane.isMet);
+});
 
 Deno.test("a destination is begun with few connections and gets one more with each success", () => {
   const lane = laneWith(100);
@@ -138,7 +151,7 @@ Deno.test("a refused connection beside working ones lowers the concurrency to th
   const lane = laneWith(50);
   for (let i = 0; i < 20; i++) lane.succeeded();
   beginAll(lane);
-  const holds = [new Hold(lane), new Hold(lane), new Hold(lane)];
+  const holds = [1, 2, 3].map(() => new Hold(lane, () => {}));
   for (const hold of holds) hold.take();
   assert(lane.narrow());
   for (let i = 0; i < 20; i++) lane.ended();
@@ -159,12 +172,23 @@ Deno.test("a refused connection keeps no job in a destination that rests, beside
 
 Deno.test("a refused connection without a working one lowers nothing", () => {
   const lane = laneWith(5);
-  const hold = new Hold(lane);
+  const hold = new Hold(lane, () => {});
   hold.take();
   hold.take();
   hold.release();
   hold.release();
   assert(!lane.narrow());
+});
+
+Deno.test("the first session with a destination is told of, and no other until it failed", () => {
+  const lane = new Lane<number>("example.org", 20);
+  let told = 0;
+  const holds = [1, 2, 3].map(() => new Hold(lane, () => told++));
+  for (const hold of holds.slice(0, 2)) hold.take();
+  assertEquals(told, 1);
+  lane.fail(1000, REFUSED);
+  holds[2]!.take();
+  assertEquals(told, 2);
 });
 
 Deno.test("a lane is idle when it has neither jobs nor parked messages", () => {
