@@ -243,6 +243,8 @@ class ServedConnection {
   #rate = new ContentRate();
   /** When the wait for the command that is read now began, ms since 1970. */
   #waitingSince: number;
+  /** When the wait for the content that is read now began, likewise. */
+  #readingSince = 0;
 
   constructor(
     connection: Connection,
@@ -260,17 +262,25 @@ class ServedConnection {
 
   /** Greets, then lets the session and the client talk until one of them ends it. */
   async run(): Promise<void> {
-    await this.#say(this.#session.greeting());
+    await this.#connection.write(this.#session.greeting(), WRITE_TIMEOUT);
+    this.#waitingSince = this.#options.clock.now();
     while (true) {
-      // Its replies go where the commands came in, which are used up by then.
       const answer = this.#session.step(this.#buffer);
       const step = isPromise(answer) ? await answer : answer;
-      if (step.output.length > 0) await this.#say(step.output);
+      if (step.output.length > 0) {
+        await this.#connection.write(step.output, WRITE_TIMEOUT);
+        // Every command is answered, so an answer is where the time for the next one begins.
+        this.#waitingSince = this.#options.clock.now();
+      }
       switch (step.next) {
-        case "read":
+        case "read": {
           if (this.#finishing && !this.#session.inTransaction) return await this.dismiss();
-          if (!await this.#read()) return;
+          if (this.#isTooSlow) return await this.#connection.dismiss(replyBytes(TOO_SLOW));
+          const octets = await this.#read();
+          if (octets === null) return;
+          this.#take(octets);
           break;
+        }
         case "step":
           break;
         case "starttls":
@@ -302,12 +312,6 @@ class ServedConnection {
     return this.#connection.dismiss(replyBytes(SHUTTING_DOWN));
   }
 
-  /** Every command is answered, so an answer is where the time for the next one begins. */
-  async #say(output: Uint8Array): Promise<void> {
-    await this.#connection.write(output, WRITE_TIMEOUT);
-    this.#waitingSince = this.#options.clock.now();
-  }
-
   async #startTls(): Promise<TlsInfo> {
     const { tls, limits } = this.#options;
     this.#waiting = true;
@@ -317,39 +321,36 @@ class ServedConnection {
     return info;
   }
 
-  /** Waits for octets and hands them to the session; false at the end. */
-  #read(): Promise<boolean> {
+  /** Whether content comes slower than it must. */
+  get #isTooSlow(): boolean {
+    return this.#session.receiving && this.#rate.isBelow(this.#options.limits.dataRate);
+  }
+
+  /** Waits for octets, which {@linkcode #take} has to be told of; gives how many came, null at the end. */
+  #read(): Promise<number | null> {
     const { limits, clock } = this.#options;
-    if (this.#session.receiving) return this.#readContent();
-    this.#rate.reset();
-    const waited = clock.now() - this.#waitingSince;
-    return this.#readInto("commands", limits.commandTimeout - waited);
-  }
-
-  async #readContent(): Promise<boolean> {
-    const { limits } = this.#options;
-    if (!this.#rate.isBelow(limits.dataRate)) {
-      return await this.#readInto(this.#filled ? "more content" : "content", limits.dataTimeout);
-    }
-    await this.#connection.dismiss(replyBytes(TOO_SLOW));
-    return false;
-  }
-
-  async #readInto(awaited: Awaited, timeout: number): Promise<boolean> {
-    const { clock } = this.#options;
-    const buffer = this.#buffer = this.#buffers.exchange(this.#buffer, awaited);
-    const began = clock.now();
+    const now = clock.now();
+    let awaited: Awaited = "commands";
+    let timeout = limits.commandTimeout - (now - this.#waitingSince);
+    if (this.#session.receiving) {
+      awaited = this.#filled ? "more content" : "content";
+      timeout = limits.dataTimeout;
+      this.#readingSince = now;
+    } else this.#rate.reset();
+    this.#buffer = this.#buffers.exchange(this.#buffer, awaited);
     this.#waiting = true;
-    try {
-      const n = await this.#connection.read(buffer, timeout);
-      if (n === null) return false;
-      this.#filled = n === buffer.length;
-      if (awaited !== "commands") this.#rate.add(n, clock.now() - began);
-      this.#session.receive(buffer.subarray(0, n));
-      return true;
-    } finally {
-      this.#waiting = false;
+    return this.#connection.read(this.#buffer, timeout);
+  }
+
+  /** Hands what was read to the session. */
+  #take(octets: number): void {
+    this.#waiting = false;
+    const buffer = this.#buffer!;
+    this.#filled = octets === buffer.length;
+    if (this.#session.receiving) {
+      this.#rate.add(octets, this.#options.clock.now() - this.#readingSince);
     }
+    this.#session.receive(buffer.subarray(0, octets));
   }
 }
 

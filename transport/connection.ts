@@ -71,8 +71,9 @@ export class Connection {
   #watch: Watch;
   #phase: Phase = "open";
   #lastWord: (() => Uint8Array) | undefined;
-  /** The write under way. */
-  #sending: Promise<void> | undefined;
+  /** Whether a write is under way, and what resolves at its end, once somebody waits for that. */
+  #sending = false;
+  #sent: PromiseWithResolvers<void> | undefined;
   #timedOut = false;
   /** Made when somebody waits for the end. */
   #closing: PromiseWithResolvers<void> | undefined;
@@ -124,13 +125,16 @@ export class Connection {
   async write(bytes: Uint8Array, ms: number): Promise<void> {
     if (this.#phase !== "open") await this.#refuse();
     this.#watch.set(ms);
+    this.#sending = true;
     try {
-      this.#sending = writeAll(this.#stream, bytes);
-      await this.#sending;
+      // As `writeAll` does it, without a promise of its own for each reply that is sent.
+      let sent = await this.#stream.write(bytes);
+      while (sent < bytes.length) sent += await this.#stream.write(bytes.subarray(sent));
     } catch (error) {
       throw this.#timedOut ? new TimeoutError() : error;
     } finally {
-      this.#sending = undefined;
+      this.#sending = false;
+      this.#sent?.resolve();
       if (this.#phase === "open") this.#watch.clear();
     }
   }
@@ -172,7 +176,7 @@ export class Connection {
     this.#phase = "leaving";
     this.#watch.set(LAST_WORD_TIMEOUT);
     try {
-      await this.#sending;
+      if (this.#sending) await (this.#sent = Promise.withResolvers()).promise;
       await writeAll(this.#stream, lastWord);
     } catch {
       // The peer is gone; nobody is left to hear it.
@@ -212,7 +216,7 @@ export class Connection {
       case "open": {
         this.#timedOut = true;
         // A peer that does not read would not hear a last word either.
-        const lastWord = this.#sending === undefined ? this.#lastWord : undefined;
+        const lastWord = this.#sending ? undefined : this.#lastWord;
         if (lastWord === undefined) this.close();
         else void this.dismiss(lastWord());
         break;
