@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { type Bytes, encode } from "../base/bytes.ts";
+import { type Bytes, encodeInto } from "../base/bytes.ts";
 import { isPrintable } from "../base/printable.ts";
 import { rfc5322Date } from "./date.ts";
 import type { ClientInfo, TlsInfo } from "./envelope.ts";
@@ -28,12 +28,13 @@ export interface Trace {
 /** The longest HELO argument that is repeated, in characters: as long as a domain name may be. */
 const LONGEST_HELO = 255;
 
-/** The header field with its CRLF, folded. */
-export function receivedHeader(trace: Trace): Bytes {
-  return encode(
+/** The header field with its CRLF, folded; in `room` if that is given and large enough. */
+export function receivedHeader(trace: Trace, room?: Bytes): Bytes {
+  return encodeInto(
     `Received: ${fromClause(trace.client)}by ${trace.hostname} (deno-smtp-server)` +
       `${withClause(trace.client)}\r\n\tid ${trace.id}${forClause(trace.recipients)};\r\n\t` +
       `${rfc5322Date(trace.now)}\r\n`,
+    room,
   );
 }
 

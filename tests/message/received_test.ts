@@ -27,6 +27,16 @@ function received(client: Partial<ClientInfo> = {}, trace: Partial<Trace> = {}):
 Deno.test("dates are those of RFC 5322, in UTC", () => {
   assertEquals(rfc5322Date(NOW), "Mon, 05 Jan 2026 06:07:08 +0000");
   assertEquals(rfc5322Date(0), "Thu, 01 Jan 1970 00:00:00 +0000");
+  assertEquals(rfc5322Date(NOW + 1), "Mon, 05 Jan 2026 06:07:09 +0000");
+  assertEquals(rfc5322Date(NOW), "Mon, 05 Jan 2026 06:07:08 +0000");
+});
+
+Deno.test("a Received header goes into the room given, and has its own where that is too small", () => {
+  const trace = { client: CLIENT, hostname: "mx.example.org", id: "1", recipients: [], now: NOW };
+  const room = new Uint8Array(1024);
+  assertEquals(decode(receivedHeader(trace, room)), decode(receivedHeader(trace)));
+  assertEquals(receivedHeader(trace, room).buffer, room.buffer);
+  assertEquals(receivedHeader(trace, new Uint8Array(10)), receivedHeader(trace));
 });
 
 Deno.test("a Received header says from, by, with, id, for and when (RFC 5321 §4.4)", () => {
