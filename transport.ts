@@ -182,6 +182,7 @@ export class Transport {
       conn.setNoDelay();
       if (room !== "ok") return await this.#turnAway(connection, NO_ROOM[room], implicitTls);
       await this.#talk(connection, implicitTls);
+      if (connection.tls !== undefined) await connection.end();
     } catch (error) {
       logEnd(connection, error);
     } finally {

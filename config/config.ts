@@ -38,6 +38,17 @@ export interface Certificate {
   readonly key: string;
 }
 
+/** The files that a certificate comes from. */
+export interface CertificateFiles {
+  /** That of the chain. */
+  readonly cert: string;
+  /** That of its key. */
+  readonly key: string;
+}
+
+/** A version of TLS. */
+export type TlsVersion = "TLSv1.2" | "TLSv1.3";
+
 /** A name server. */
 export interface NameServer {
   /** An IP address. */
@@ -140,8 +151,14 @@ export interface Config {
   readonly trust: readonly string[];
   /** Accept and queue, deliver nothing. */
   readonly hold: boolean;
-  /** The certificate to show; undefined: one is made and kept in the spool. */
-  readonly certificate?: Certificate;
+  /** The certificates to show, by server name, the first where none has the name; none: one is made and kept in the spool. */
+  readonly certificates: readonly Certificate[];
+  /** Where those come from, in the same order, to be looked at again; none when they come from no files. */
+  readonly certificateFiles: readonly CertificateFiles[];
+  /** The least version of TLS that clients may speak. */
+  readonly tlsMinVersion: TlsVersion;
+  /** SHA-256 of the certificates whose holders may relay, in lower-case hexadecimal. */
+  readonly trustCertificates: readonly string[];
   /** How long a stop waits for open transactions and deliveries, ms. */
   readonly stopGrace: number;
   /** Bounds on what clients may do. */
@@ -206,6 +223,10 @@ export const DEFAULT_CONFIG: Omit<Config, "hostname"> = {
   localDomains: [],
   localRecipients: [],
   trust: LOOPBACK_NETWORKS,
+  certificates: [],
+  certificateFiles: [],
+  tlsMinVersion: "TLSv1.2",
+  trustCertificates: [],
   hold: false,
   stopGrace: 30 * SECOND,
   limits: DEFAULT_LIMITS,

@@ -6,7 +6,7 @@
  * @module
  */
 import type { LogLevel } from "../base/log.ts";
-import type { Certificate, Config, DeliverySettings } from "./config.ts";
+import type { Certificate, CertificateFiles, Config, DeliverySettings } from "./config.ts";
 import { DEFAULT_CONFIG, DEFAULT_DELIVERY } from "./config.ts";
 import { nameOfMachine } from "./domain_name.ts";
 import { fileSource, readSettingFile } from "./file.ts";
@@ -53,12 +53,17 @@ export async function loadConfig(inputs: Inputs): Promise<Loaded> {
   const settings = merge(sources);
   const where = (key: string) =>
     sources.findLast(({ values }) => key in values)?.where([key]) ?? key;
-  const certificate = await configuredCertificate(settings, where);
+  const certificateFiles = configuredCertificates(settings, where);
+  const certificates: Certificate[] = [];
+  for (const { cert, key } of certificateFiles) {
+    const named = { path: key, where: where("tls_key") };
+    certificates.push(await readKeyPair({ path: cert, where: where("tls_cert") }, named));
+  }
   const caCerts = settings.ca_file === undefined
     ? []
     : await readCertificates(settings.ca_file, where("ca_file"));
   return {
-    config: complete(settings, certificate, caCerts, inputs.machineName),
+    config: complete(settings, { certificates, certificateFiles }, caCerts, inputs.machineName),
     logFormat: settings.log_format ?? "pretty",
     logLevel: settings.log_level ?? "info",
   };
@@ -103,25 +108,28 @@ function shown(path: readonly (string | number)[], values: unknown): string {
     : text.slice(0, 200);
 }
 
-async function configuredCertificate(
-  { tls_cert, tls_key }: Settings,
+/** The files of each certificate and its key, which are given in the same order. */
+function configuredCertificates(
+  { tls_cert = [], tls_key = [] }: Settings,
   where: (key: string) => string,
-): Promise<Certificate | undefined> {
-  if (tls_cert === undefined && tls_key === undefined) return undefined;
-  if (tls_key === undefined) throw new ConfigError([`${where("tls_cert")}: needs tls-key as well`]);
-  if (tls_cert === undefined) {
-    throw new ConfigError([`${where("tls_key")}: needs tls-cert as well`]);
+): CertificateFiles[] {
+  if (tls_key.length < tls_cert.length) {
+    throw new ConfigError([`${where("tls_cert")}: needs tls-key as well${forEach(tls_cert)}`]);
   }
-  return await readKeyPair(
-    { path: tls_cert, where: where("tls_cert") },
-    { path: tls_key, where: where("tls_key") },
-  );
+  if (tls_cert.length < tls_key.length) {
+    throw new ConfigError([`${where("tls_key")}: needs tls-cert as well${forEach(tls_key)}`]);
+  }
+  return tls_cert.map((cert, i) => ({ cert, key: tls_key[i]! }));
+}
+
+function forEach(files: readonly string[]): string {
+  return files.length > 1 ? `, one for each of the ${files.length}` : "";
 }
 
 /** The configuration with the default of everything that is not set. */
 function complete(
   settings: Settings,
-  certificate: Certificate | undefined,
+  tls: Pick<Config, "certificates" | "certificateFiles">,
   caCerts: string[],
   machineName: string,
 ): Config {
@@ -133,7 +141,9 @@ function complete(
     localRecipients: settings.local_recipients ?? DEFAULT_CONFIG.localRecipients,
     trust: settings.trust ?? DEFAULT_CONFIG.trust,
     hold: settings.hold ?? DEFAULT_CONFIG.hold,
-    certificate,
+    ...tls,
+    tlsMinVersion: settings.tls_min_version ?? DEFAULT_CONFIG.tlsMinVersion,
+    trustCertificates: settings.trust_certificates ?? DEFAULT_CONFIG.trustCertificates,
     stopGrace: settings.stop_grace ?? DEFAULT_CONFIG.stopGrace,
     limits: { ...DEFAULT_CONFIG.limits, ...settings.limits },
     delivery: deliverySettings(settings, caCerts),

@@ -7,8 +7,9 @@
  */
 import { z } from "zod";
 import type { LogLevel } from "../base/log.ts";
-import type { Config, DeliverySettings, Limits, RetrySchedule } from "./config.ts";
+import type { Config, DeliverySettings, Limits, RetrySchedule, TlsVersion } from "./config.ts";
 import { parseDomain, parseMailbox } from "./domain_name.ts";
+import { parseFingerprint } from "./fingerprint.ts";
 import { parseListen, parseNameServer } from "./listen.ts";
 import { parseNetwork } from "./network.ts";
 import { parseSmarthost } from "./smarthost.ts";
@@ -26,10 +27,14 @@ export interface Settings
   local_domain?: string[];
   /** See {@linkcode Config.localRecipients}. */
   local_recipients?: string[];
-  /** The file with the certificate chain. */
-  tls_cert?: string;
-  /** The file with its key. */
-  tls_key?: string;
+  /** The files with the certificate chains. */
+  tls_cert?: string[];
+  /** The files with their keys, in the same order. */
+  tls_key?: string[];
+  /** See {@linkcode Config.tlsMinVersion}. */
+  tls_min_version?: TlsVersion;
+  /** See {@linkcode Config.trustCertificates}. */
+  trust_certificates?: string[];
   /** The file with further authorities. */
   ca_file?: string;
   /** See {@linkcode DeliverySettings.port}. */
@@ -195,8 +200,10 @@ const root = table({
   trust: list(parsed(parseNetwork)),
   smarthost: parsed(parseSmarthost),
   hold: toggle,
-  tls_cert: filled,
-  tls_key: filled,
+  tls_cert: list(filled, 1),
+  tls_key: list(filled, 1),
+  tls_min_version: oneOf("TLSv1.2", "TLSv1.3"),
+  trust_certificates: list(parsed(parseFingerprint)),
   ca_file: filled,
   dns: parsed(parseNameServer),
   delivery_port: whole(1, 65535),

@@ -13,6 +13,8 @@ export interface TlsInfo {
   readonly cipher?: string;
   /** Whether the peer's certificate was verified against its name. Of a client's connection to us: false. */
   readonly verified: boolean;
+  /** SHA-256 of the certificate that a client has shown and proven to hold the key of, in lower-case hexadecimal. */
+  readonly fingerprint?: string;
 }
 
 /** What is known of the client that brought a message. */

@@ -1,10 +1,12 @@
 /**
- * Who may send what where. Closed by default: clients in the trusted networks
- * may send to anyone, everybody else only to the local domains. Nothing here
+ * Who may send what where. Closed by default: clients in the trusted networks, or
+ * with a trusted certificate, may send to anyone, everybody else only to the local
+ * domains. Nothing here
  * fails; a refusal is a reply.
  *
  * @module
  */
+import type { ClientInfo } from "../message/envelope.ts";
 import type { RcptCommand } from "../protocol/handler.ts";
 import { RELAY_DENIED, reply, type SmtpReply } from "../protocol/reply.ts";
 import { Networks } from "./networks.ts";
@@ -17,6 +19,8 @@ export interface RelayRules {
   readonly localDomains: readonly string[];
   /** When not empty: the only addresses there are in the local domains; lower case. */
   readonly localRecipients: readonly string[];
+  /** SHA-256 of the certificates whose holders may send to anyone; lower-case hexadecimal. */
+  readonly trustCertificates: readonly string[];
 }
 
 const NO_SUCH_USER = reply(550, "5.1.1", "No such user here");
@@ -26,31 +30,38 @@ export class RelayPolicy {
   #trusted: Networks;
   #domains: ReadonlySet<string>;
   #recipients: ReadonlySet<string>;
+  #certificates: ReadonlySet<string>;
 
   /** @throws {TypeError} for a trusted network that is not well-formed. */
   constructor(rules: RelayRules) {
     this.#trusted = new Networks(rules.trust);
     this.#domains = new Set(rules.localDomains);
     this.#recipients = new Set(rules.localRecipients);
+    this.#certificates = new Set(rules.trustCertificates);
   }
 
-  /** Whether the client at this address may send to anyone. */
+  /** Whether whoever is at this address may send to anyone, and is free of the limits for strangers. */
   trusts(address: string): boolean {
     return this.#trusted.has(address);
   }
 
-  /** The refusal of a recipient; undefined when it is welcome. */
-  refusal(rcpt: RcptCommand, clientAddress: string): SmtpReply | undefined {
-    const local = rcpt.domain === "" || this.#domains.has(rcpt.domain);
-    if (!local) return this.trusts(clientAddress) ? undefined : RELAY_DENIED;
-    // RFC 5321 §4.5.1: mail to postmaster is always taken where mail is taken at all.
-    if (rcpt.domain === "") return this.#postmasterRefusal(clientAddress);
-    if (this.#isUnknown(rcpt)) return NO_SUCH_USER;
-    return isRouted(rcpt.address) && !this.trusts(clientAddress) ? RELAY_DENIED : undefined;
+  /** Whether this client may send to anyone: by its address, or by the certificate that it has shown. */
+  mayRelay({ address, tls }: ClientInfo): boolean {
+    return this.trusts(address) || this.#certificates.has(tls?.fingerprint ?? "");
   }
 
-  #postmasterRefusal(clientAddress: string): SmtpReply | undefined {
-    return this.#domains.size > 0 || this.trusts(clientAddress) ? undefined : RELAY_DENIED;
+  /** The refusal of a recipient; undefined when it is welcome. */
+  refusal(rcpt: RcptCommand, client: ClientInfo): SmtpReply | undefined {
+    const local = rcpt.domain === "" || this.#domains.has(rcpt.domain);
+    if (!local) return this.mayRelay(client) ? undefined : RELAY_DENIED;
+    // RFC 5321 §4.5.1: mail to postmaster is always taken where mail is taken at all.
+    if (rcpt.domain === "") return this.#postmasterRefusal(client);
+    if (this.#isUnknown(rcpt)) return NO_SUCH_USER;
+    return isRouted(rcpt.address) && !this.mayRelay(client) ? RELAY_DENIED : undefined;
+  }
+
+  #postmasterRefusal(client: ClientInfo): SmtpReply | undefined {
+    return this.#domains.size > 0 || this.mayRelay(client) ? undefined : RELAY_DENIED;
   }
 
   #isUnknown(rcpt: RcptCommand): boolean {

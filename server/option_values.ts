@@ -80,6 +80,18 @@ export function toggle(key: string, given: unknown): boolean | undefined {
   throw wrong(key, given, "expected true or false");
 }
 
+/** One of some words. */
+export function oneOf<T extends string>(
+  key: string,
+  given: unknown,
+  words: readonly T[],
+): T | undefined {
+  if (given === undefined) return undefined;
+  const word = words.find((one) => one === given);
+  if (word === undefined) throw wrong(key, given, `expected one of ${words.join(", ")}`);
+  return word;
+}
+
 /** A number from `least` to `most`. */
 export function number(
   key: string,
@@ -115,11 +127,18 @@ export function numbers<T extends object>(key: string, given: Partial<T> = {}, d
   return { ...defaults, ...Object.fromEntries(read) };
 }
 
-/** A certificate and its key; neither is shown in an error. */
-export function keyPair(key: string, given: Certificate | undefined): Certificate | undefined {
-  if (given === undefined) return undefined;
+/** Certificates with their keys, one or several; none of it is shown in an error. */
+export function keyPairs(
+  key: string,
+  given: Certificate | readonly Certificate[] = [],
+): readonly Certificate[] {
+  if (!Array.isArray(given)) return [keyPair(key, given as Certificate)];
+  return given.map((one, at) => keyPair(`${key}[${at}]`, one));
+}
+
+function keyPair(key: string, given: Certificate): Certificate {
   try {
-    checkCertificate(given);
+    checkCertificate({ ...given });
     return given;
   } catch (cause) {
     throw new TypeError(`${key}: ${(cause as Error).message}`, { cause });

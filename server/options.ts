@@ -14,8 +14,10 @@ import {
   type Limits,
   type ListenAddress,
   type RetrySchedule,
+  type TlsVersion,
 } from "../config/config.ts";
 import { nameOfMachine, parseDomain, parseMailbox } from "../config/domain_name.ts";
+import { parseFingerprint } from "../config/fingerprint.ts";
 import { parseListen, parseNameServer } from "../config/listen.ts";
 import { parseNetwork } from "../config/network.ts";
 import { parseSmarthost } from "../config/smarthost.ts";
@@ -24,8 +26,9 @@ import type { Listeners } from "./events.ts";
 import {
   checkFunctions,
   checkKeys,
-  keyPair,
+  keyPairs,
   numbers,
+  oneOf,
   parseCertificate,
   parseDirectory,
   port,
@@ -53,8 +56,12 @@ export interface StartOptions {
   readonly smarthost?: string;
   /** Accept and queue, deliver nothing. */
   readonly hold?: boolean;
-  /** The certificate to show, PEM. Default: one is made and kept in the spool. */
-  readonly certificate?: Certificate;
+  /** The certificate to show, PEM; of several the one that has the name a client asks for, else the first. Default: one is made and kept in the spool. */
+  readonly certificate?: Certificate | readonly Certificate[];
+  /** The least version of TLS that clients may speak. Default `TLSv1.2`. */
+  readonly tlsMinVersion?: TlsVersion;
+  /** SHA-256 fingerprints of certificates whose holders may send to anyone. */
+  readonly trustCertificates?: readonly string[];
   /** `ADDRESS[:PORT]` of the name server. Default the system's. */
   readonly dns?: string;
   /** The port of MX hosts. Default 25. */
@@ -94,6 +101,8 @@ const OPTIONS: Readonly<Record<keyof StartOptions, true>> = {
   smarthost: true,
   hold: true,
   certificate: true,
+  tlsMinVersion: true,
+  trustCertificates: true,
   dns: true,
   deliveryPort: true,
   allowPrivate: true,
@@ -105,6 +114,8 @@ const OPTIONS: Readonly<Record<keyof StartOptions, true>> = {
   hooks: true,
   on: true,
 };
+
+const TLS_VERSIONS: readonly TlsVersion[] = ["TLSv1.2", "TLSv1.3"];
 
 const HOOKS: Readonly<Record<keyof Hooks, true>> = {
   connect: true,
@@ -137,7 +148,12 @@ export function configOf(options: StartOptions): Config {
     localRecipients: texts("localRecipients", options.localRecipients, parseMailbox) ?? [],
     trust: texts("trust", options.trust, parseNetwork) ?? DEFAULT_CONFIG.trust,
     hold: toggle("hold", options.hold) ?? DEFAULT_CONFIG.hold,
-    certificate: keyPair("certificate", options.certificate),
+    certificates: keyPairs("certificate", options.certificate),
+    certificateFiles: [],
+    tlsMinVersion: oneOf("tlsMinVersion", options.tlsMinVersion, TLS_VERSIONS) ??
+      DEFAULT_CONFIG.tlsMinVersion,
+    trustCertificates: texts("trustCertificates", options.trustCertificates, parseFingerprint) ??
+      DEFAULT_CONFIG.trustCertificates,
     stopGrace: wait("stopGrace", options.stopGrace) ?? DEFAULT_CONFIG.stopGrace,
     limits: numbers("limits", options.limits, DEFAULT_CONFIG.limits),
     delivery: deliverySettings(options),

@@ -131,7 +131,7 @@ class ReceivingSession implements SessionHandler {
     const tooMany = this.#allowance?.rcpt();
     if (tooMany !== undefined) return this.#judged(tooMany, rcpt, client);
     if (hooks.rcpt !== undefined) return this.#askRcpt(hooks.rcpt, rcpt, client);
-    return this.#judged(relay.refusal(rcpt, client.address), rcpt, client);
+    return this.#judged(relay.refusal(rcpt, client), rcpt, client);
   }
 
   async #askRcpt(
@@ -141,7 +141,7 @@ class ReceivingSession implements SessionHandler {
   ): Promise<SmtpReply> {
     const verdict = await hook(rcpt.address, client);
     if (verdict?.kind === "accept") return RECIPIENT_OK;
-    const refusal = refusalOf(verdict) ?? this.#options.relay.refusal(rcpt, client.address);
+    const refusal = refusalOf(verdict) ?? this.#options.relay.refusal(rcpt, client);
     return this.#judged(refusal, rcpt, client);
   }
 

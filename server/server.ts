@@ -7,7 +7,7 @@
  */
 import { type Clock, systemClock } from "../base/clock.ts";
 import { log } from "../base/log.ts";
-import type { Certificate, Config } from "../config/config.ts";
+import type { Config } from "../config/config.ts";
 import { Delivery } from "../deliver.ts";
 import { AddressGuard } from "../deliver/address_guard.ts";
 import { openClient } from "../deliver/connect.ts";
@@ -20,9 +20,8 @@ import { RelayPolicy } from "../policy/relay.ts";
 import { FileQueue } from "../queue/file_queue.ts";
 import type { Queue, QueueCounts } from "../queue/queue.ts";
 import { type BoundAddress, Transport } from "../transport.ts";
-import { keptCertificate } from "../transport/certificate.ts";
 import { Deadlines } from "../transport/deadlines.ts";
-import { ServerTls } from "../transport/server_tls.ts";
+import { Certificates } from "./certificates.ts";
 import { Events, type Listeners, type ServerEvents } from "./events.ts";
 import { Receiver } from "./receive.ts";
 import { type OutgoingMessage, send, type SentMessage } from "./send.ts";
@@ -60,9 +59,6 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
-/** How often the kept certificate is looked at, ms. */
-const CERTIFICATE_CHECK = 24 * 60 * 60 * 1000;
-
 const logger = log("server");
 
 /**
@@ -75,16 +71,11 @@ export async function startServer(config: Config, extras: Extras = {}): Promise<
   const clock = extras.clock ?? systemClock;
   const queue = extras.queue ?? await FileQueue.open({ directory: config.spool, clock });
   try {
-    const certificate = await certificateOf(config, clock);
-    return new Server(config, extras, clock, queue, certificate);
+    return new Server(config, extras, clock, queue, await Certificates.open(config, clock));
   } catch (error) {
     await queue.close();
     throw error;
   }
-}
-
-async function certificateOf(config: Config, clock: Clock): Promise<Certificate> {
-  return config.certificate ?? await keptCertificate(config.spool, config.hostname, clock);
 }
 
 /** The rooms of a running server. */
@@ -93,13 +84,10 @@ class Server implements RunningServer {
   readonly #clock: Clock;
   readonly #queue: Queue;
   readonly #events: Events;
-  readonly #tls: ServerTls;
+  readonly #certificates: Certificates;
   readonly #transport: Transport;
   readonly #resolver: DnsResolver;
   readonly #delivery: Delivery;
-  #cancelCheck: () => void = () => {};
-  /** The look at the certificate that is under way. */
-  #renewal: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
 
   constructor(
@@ -107,19 +95,19 @@ class Server implements RunningServer {
     { hooks = {}, on }: Extras,
     clock: Clock,
     queue: Queue,
-    certificate: Certificate,
+    certificates: Certificates,
   ) {
     this.#config = config;
     this.#clock = clock;
     this.#queue = queue;
     this.#events = new Events(on);
-    this.#tls = new ServerTls(certificate);
+    this.#certificates = certificates;
     this.#resolver = new DnsResolver({ nameServer: config.delivery.dns, clock });
     this.#transport = this.#listen(hooks);
     this.#delivery = this.#prepareDelivery();
     this.#transport.start();
     if (!config.hold) this.#delivery.start();
-    if (config.certificate === undefined) this.#checkCertificate();
+    this.#certificates.watch();
   }
 
   get addresses(): readonly BoundAddress[] {
@@ -155,13 +143,12 @@ class Server implements RunningServer {
 
   async #stop(): Promise<void> {
     const { stopGrace } = this.#config;
-    this.#cancelCheck();
     // Whatever is being looked up when the grace is over would hold its delivery up.
     const cancel = this.#clock.after(stopGrace, () => this.#resolver.close());
     await Promise.all([this.#transport.stop(stopGrace), this.#delivery.stop(stopGrace)]);
     cancel();
     this.#resolver.close();
-    await this.#renewal;
+    await this.#certificates.stop();
     await this.#closeQueue();
   }
 
@@ -189,7 +176,7 @@ class Server implements RunningServer {
       listen,
       session: { hostname, startTls: true, limits },
       limits,
-      tls: this.#tls,
+      tls: this.#certificates.tls,
       clock: this.#clock,
       reserve: this.#config.spool,
       unbounded: (address) => relay.trusts(address),
@@ -217,21 +204,5 @@ class Server implements RunningServer {
       pool: new Pool({ idleTimeout: settings.idleTimeout, clock }),
       observer: this.#events,
     });
-  }
-
-  /** Looks at the kept certificate once a day, which renews it before it ends. */
-  #checkCertificate(): void {
-    this.#cancelCheck = this.#clock.after(CERTIFICATE_CHECK, () => {
-      this.#renewal = this.#renewCertificate();
-    });
-  }
-
-  async #renewCertificate(): Promise<void> {
-    try {
-      this.#tls.replace(await certificateOf(this.#config, this.#clock));
-    } catch (error) {
-      logger.error("cannot renew the certificate", { error });
-    }
-    if (this.#stopped === undefined) this.#checkCertificate();
   }
 }

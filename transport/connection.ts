@@ -31,9 +31,15 @@ export class TimeoutError extends Error {
  * Puts TLS over a stream: gives at once the stream that replaces it, so that it
  * can be closed while the handshake is still under way.
  */
-export type Upgrade = (
-  stream: ByteStream,
-) => MaybePromise<{ stream: ByteStream; handshake: Promise<TlsInfo> }>;
+export type Upgrade = (stream: ByteStream) => MaybePromise<Upgraded>;
+
+/** A stream with TLS over it, and what comes of its handshake. */
+export interface Upgraded {
+  /** Replaces the stream below. */
+  readonly stream: ByteStream;
+  /** Rejects when no TLS comes of it. */
+  readonly handshake: Promise<TlsInfo>;
+}
 
 /** How long a last word may take to be sent before the connection is closed all the same, ms. */
 const LAST_WORD_TIMEOUT = 5000;
@@ -178,11 +184,25 @@ export class Connection {
     try {
       if (this.#sending) await (this.#sent = Promise.withResolvers()).promise;
       await writeAll(this.#stream, lastWord);
+      await this.#stream.end?.();
     } catch {
       // The peer is gone; nobody is left to hear it.
     } finally {
       this.close();
     }
+  }
+
+  /**
+   * Hangs up in good order: in TLS after its farewell, which tells the peer that
+   * nothing was cut off (RFC 8446 §6.1). No read or write may be under way.
+   */
+  async end(): Promise<void> {
+    if (this.#phase === "open" && this.#stream.end !== undefined) {
+      this.#phase = "leaving";
+      this.#watch.set(LAST_WORD_TIMEOUT);
+      await this.#stream.end();
+    }
+    this.close();
   }
 
   /** Hangs up. Pending reads and writes reject. */

@@ -5,51 +5,122 @@
  *
  * @module
  */
-import { createPrivateKey, X509Certificate } from "node:crypto";
+import { createHash, createPrivateKey, X509Certificate } from "node:crypto";
 import { createSecureContext, type SecureContext, TLSSocket } from "node:tls";
-import type { Certificate } from "../config/config.ts";
-import type { Upgrade } from "./connection.ts";
+import type { Certificate, TlsVersion } from "../config/config.ts";
+import type { TlsInfo } from "../message/envelope.ts";
+import { readHello } from "./client_hello.ts";
+import type { Upgrade, Upgraded } from "./connection.ts";
+import type { ByteStream } from "./stream.ts";
 import { DuplexOver, handshake, tlsInfo, TlsSocketStream } from "./tls_stream.ts";
+
+/** What a server demands and asks of its clients. */
+export interface ServerTlsOptions {
+  /** The least version that is spoken. */
+  readonly minVersion: TlsVersion;
+  /** Whether clients are asked for a certificate, which they may have none of. */
+  readonly askCertificate: boolean;
+}
+
+const DEFAULT_OPTIONS: ServerTlsOptions = { minVersion: "TLSv1.2", askCertificate: false };
 
 /** What a server shows its clients. */
 export class ServerTls {
-  #context: SecureContext;
+  readonly #options: ServerTlsOptions;
+  #contexts: Contexts;
 
   /**
-   * Shows this certificate.
+   * Shows each client the certificate for the name that it asks for, or else the first.
    *
-   * @throws {TypeError} when it or its key is not PEM, or they do not belong together.
+   * @param certificates at least one
+   * @throws {TypeError} when one or its key is not PEM, or they do not belong together.
    */
-  constructor(certificate: Certificate) {
-    this.#context = contextOf(certificate);
+  constructor(certificates: readonly Certificate[], options: ServerTlsOptions = DEFAULT_OPTIONS) {
+    this.#options = options;
+    this.#contexts = contextsOf(certificates, options.minVersion);
   }
 
-  /** Shows another certificate from now on; handshakes under way keep the old one. Throws as the constructor does, keeping the old one. */
-  replace(certificate: Certificate): void {
-    this.#context = contextOf(certificate);
+  /** Shows other certificates from now on; handshakes under way keep the old ones. Throws as the constructor does, keeping the old ones. */
+  replace(certificates: readonly Certificate[]): void {
+    this.#contexts = contextsOf(certificates, this.#options.minVersion);
   }
 
   /** Waits for the client's handshake on a stream. */
   accept: Upgrade = (stream) => {
-    const duplex = new DuplexOver(stream);
+    const { first, byName } = this.#contexts;
+    return byName === undefined ? this.#over(new DuplexOver(stream), first) : this.#choose(stream);
+  };
+
+  /**
+   * The name is read before the handshake begins: `SNICallback`, which would be asked
+   * in the middle of it, leaves some KB on the heap with each handshake that fails.
+   */
+  async #choose(stream: ByteStream): Promise<Upgraded> {
+    const { octets, serverName = "" } = await readHello(stream);
+    const { first, byName } = this.#contexts;
+    const context = byName?.get(serverName) ?? byName?.get(wildcardOf(serverName)) ?? first;
+    return this.#over(new DuplexOver(stream, octets), context);
+  }
+
+  #over(duplex: DuplexOver, secureContext: SecureContext): Upgraded {
+    const { askCertificate } = this.#options;
     const socket = new TLSSocket(duplex, {
       isServer: true,
-      secureContext: this.#context,
+      secureContext,
+      // Whoever shows one has to prove that its key is theirs; who signed it is not asked.
+      requestCert: askCertificate,
+      rejectUnauthorized: false,
     });
     return {
       stream: new TlsSocketStream(socket, duplex),
-      handshake: handshake(socket, duplex, "secure").then(() => tlsInfo(socket, false)),
+      handshake: handshake(socket, duplex, "secure").then(() => clientTlsInfo(socket)),
     };
-  };
+  }
 }
 
-function contextOf(certificate: Certificate): SecureContext {
+/** The session with a client, and the certificate that it has shown. */
+function clientTlsInfo(socket: TLSSocket): TlsInfo {
+  const info = tlsInfo(socket, false);
+  const certificate = socket.getPeerCertificate()?.raw;
+  if (certificate === undefined) return info;
+  return { ...info, fingerprint: createHash("sha256").update(certificate).digest("hex") };
+}
+
+/** The certificates, ready for handshakes. */
+interface Contexts {
+  /** For clients that ask for no name, or for one that is in no certificate. */
+  readonly first: SecureContext;
+  /** By the names in the certificates, lower case, `*.` for any one label; undefined when there is nothing to choose. */
+  readonly byName?: ReadonlyMap<string, SecureContext>;
+}
+
+/** Of a name that is in several certificates the first counts. */
+function contextsOf(certificates: readonly Certificate[], minVersion: TlsVersion): Contexts {
+  const contexts = certificates.map((certificate) => contextOf(certificate, minVersion));
+  const first = contexts[0]!;
+  if (contexts.length === 1) return { first };
+  const byName = new Map<string, SecureContext>();
+  for (const [i, { cert }] of certificates.entries()) {
+    for (const name of namesIn(cert)) if (!byName.has(name)) byName.set(name, contexts[i]!);
+  }
+  return { first, byName };
+}
+
+function contextOf(certificate: Certificate, minVersion: TlsVersion): SecureContext {
   checkCertificate(certificate);
-  return createSecureContext({
-    cert: certificate.cert,
-    key: certificate.key,
-    minVersion: "TLSv1.2",
-  });
+  return createSecureContext({ cert: certificate.cert, key: certificate.key, minVersion });
+}
+
+/** The DNS names that a certificate is for (RFC 6125 §6.4), in lower case. */
+function namesIn(cert: string): string[] {
+  const { subjectAltName = "" } = new X509Certificate(cert);
+  return subjectAltName.toLowerCase().split(", ").filter((name) => name.startsWith("dns:"))
+    .map((name) => name.slice("dns:".length));
+}
+
+/** What stands in a certificate for all the names beside this one: `*.example.org` for `mx.example.org`. */
+function wildcardOf(name: string): string {
+  return "*" + name.slice(name.indexOf("."));
 }
 
 /**

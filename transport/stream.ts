@@ -12,6 +12,8 @@ export interface ByteStream {
   read(buffer: Uint8Array): Promise<number | null>;
   /** Sends some of the octets; gives how many. */
   write(bytes: Uint8Array): Promise<number>;
+  /** Says farewell, where the stream has one of its own; never rejects. */
+  end?(): Promise<void>;
   /** Hangs up. A pending read or write rejects. Throws when it was closed already. */
   close(): void;
 }

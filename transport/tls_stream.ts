@@ -21,16 +21,27 @@ const READ_SIZE = 17 * 1024;
  */
 const MOST_WAITING = 64 * 1024;
 
+/** The first octet of a TLS record of a handshake. */
+const HANDSHAKE_RECORD = 22;
+
+/** A fatal alert, handshake_failure (RFC 8446 §6.2), as a record of its own. */
+const HANDSHAKE_FAILURE = Uint8Array.of(21, 3, 3, 0, 2, 2, 40);
+
 /** A stream of octets as a node Duplex. Destroying it closes the stream. */
 export class DuplexOver extends Duplex {
   readonly #stream: ByteStream;
+  /** What was read before, until it is handed on. */
+  #before: Uint8Array | undefined;
+  /** Whether nothing went over it yet, or a ClientHello that nothing has answered. */
+  #stage: "new" | "hello" | "under way" = "new";
   #isFull: () => boolean = () => false;
   #holdsBack = false;
 
-  /** Takes over the stream. */
-  constructor(stream: ByteStream) {
+  /** Takes over the stream. @param read what was read from it before, which comes first */
+  constructor(stream: ByteStream, read?: Uint8Array) {
     super();
     this.#stream = stream;
+    if (read !== undefined && read.length > 0) this.#before = read;
   }
 
   /** Sets what says that nothing more is to be read until {@linkcode goOn}. */
@@ -47,11 +58,31 @@ export class DuplexOver extends Duplex {
   override _read(): void {
     this.#holdsBack = this.#isFull();
     if (this.#holdsBack) return;
+    this.#next().then((octets) => this.push(octets), (error) => this.destroy(error));
+  }
+
+  #next(): Promise<Uint8Array | null> {
+    return this.#stage === "new" ? this.#first() : this.#readSome();
+  }
+
+  /**
+   * The first octets, not before the next turn of the event loop: a TLS socket that is
+   * given nonsense before it has begun throws later, where nobody can catch it.
+   */
+  async #first(): Promise<Uint8Array | null> {
+    const octets = this.#before ?? await this.#readSome();
+    this.#before = undefined;
+    await new Promise((resolve) => setImmediate(resolve));
+    if (this.#stage === "new") {
+      this.#stage = octets?.[0] === HANDSHAKE_RECORD ? "hello" : "under way";
+    }
+    return octets;
+  }
+
+  async #readSome(): Promise<Uint8Array | null> {
     const buffer = Buffer.allocUnsafe(READ_SIZE);
-    this.#stream.read(buffer).then(
-      (n) => this.push(n === null ? null : buffer.subarray(0, n)),
-      (error) => this.destroy(error),
-    );
+    const n = await this.#stream.read(buffer);
+    return n === null ? null : buffer.subarray(0, n);
   }
 
   /** Called by the Duplex: sends a chunk. */
@@ -60,11 +91,16 @@ export class DuplexOver extends Duplex {
     _encoding: string,
     done: (error?: Error | null) => void,
   ): void {
+    this.#stage = "under way";
     writeAll(this.#stream, chunk).then(() => done(), done);
   }
 
-  /** Called by the Duplex: closes the stream. */
+  /**
+   * Called by the Duplex: closes the stream. `node:tls` gives up a ClientHello that it
+   * cannot accept without a word, and its sender would take that for a broken network.
+   */
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    if (this.#stage === "hello") this.#stream.write(HANDSHAKE_FAILURE).catch(() => {});
     closeQuietly(this.#stream);
     done(error);
   }
@@ -158,9 +194,16 @@ export class TlsSocketStream implements ByteStream {
     });
   }
 
-  /** Hangs up, with TLS's own farewell where it can still be sent. */
+  /** Sends TLS's own farewell (close_notify); resolves when it is sent, or cannot be any more. */
+  end(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#socket.once("close", () => resolve());
+      this.#socket.end(() => resolve());
+    });
+  }
+
+  /** Hangs up. */
   close(): void {
-    this.#socket.end();
     this.#socket.destroy();
   }
 }

@@ -63,13 +63,17 @@ Deno.test("the defaults that docs/configuration.md names are the ones that hold"
     const rows = [...section(`\`[${table}]\``).matchAll(/^\| `(\w+)` \| `([^`]+)` \|/gm)];
     return [`[${table}]`, ...rows.map(([, key, value]) => `${key} = ${value}`)].join("\n");
   });
-  const [, grace] = /`stop_grace` \| `([^`]+)`/.exec(TEXT)!;
-  const { limits, delivery, stopGrace } = await load(
-    [`stop_grace = ${grace}`, ...tables].join("\n"),
+  const values = ["stop_grace", "tls_min_version"].map((key) => {
+    const [, value] = new RegExp(`\`${key}\` \\| \`([^\`]+)\``).exec(TEXT)!;
+    return `${key} = ${value}`;
+  });
+  const { limits, delivery, stopGrace, tlsMinVersion } = await load(
+    [...values, ...tables].join("\n"),
   );
   assertEquals(limits, DEFAULT_LIMITS);
   assertEquals(delivery, { ...DEFAULT_DELIVERY, smarthost: undefined, dns: undefined });
   assertEquals(stopGrace, DEFAULT_CONFIG.stopGrace);
+  assertEquals(tlsMinVersion, DEFAULT_CONFIG.tlsMinVersion);
 });
 
 Deno.test("the example in docs/configuration.md can be loaded but for its certificate", async () => {

@@ -59,7 +59,10 @@ Deno.test("where nothing is set the defaults hold", async () => {
   assertEquals(await config({}), {
     ...DEFAULT_CONFIG,
     hostname: "mail.example.org",
-    certificate: undefined,
+    certificates: [],
+    certificateFiles: [],
+    tlsMinVersion: "TLSv1.2",
+    trustCertificates: [],
     delivery: { ...DEFAULT_DELIVERY, smarthost: undefined, dns: undefined },
   });
 });
@@ -268,10 +271,52 @@ Deno.test("a certificate is read with its key, and further authorities from thei
     await Deno.writeTextFile(`${directory}/key.pem`, key);
     const args = [`--tls-cert=${directory}/cert.pem`, `--tls-key=${directory}/key.pem`];
     const toml = `ca_file = "${directory}/cert.pem"`;
-    const { certificate, delivery } = (await load({ args, toml }, directory)).config;
-    assertEquals(certificate, { cert: cert + other.cert, key });
+    const { certificates, certificateFiles, delivery } =
+      (await load({ args, toml }, directory)).config;
+    assertEquals(certificates, [{ cert: cert + other.cert, key }]);
+    assertEquals(certificateFiles, [
+      { cert: `${directory}/cert.pem`, key: `${directory}/key.pem` },
+    ]);
     assertEquals(delivery.caCerts, [cert.trim(), other.cert.trim()]);
   }));
+
+Deno.test("several certificates are read with their keys, which come in the same order", () =>
+  withTempDir(async (directory) => {
+    const pairs = [
+      await selfSignedCertificate("mail.example.org", Date.now()),
+      await selfSignedCertificate("mail.example.net", Date.now()),
+    ];
+    for (const [i, { cert, key }] of pairs.entries()) {
+      await Deno.writeTextFile(`${directory}/cert${i}.pem`, cert);
+      await Deno.writeTextFile(`${directory}/key${i}.pem`, key);
+    }
+    const files = (name: string) =>
+      JSON.stringify([0, 1].map((i) => `${directory}/${name}${i}.pem`));
+    const toml = `tls_cert = ${files("cert")}\ntls_key = ${files("key")}`;
+    const config = (await load({ toml }, directory)).config;
+    assertEquals(config.certificates, pairs);
+    assertEquals(config.certificateFiles.map(({ key }) => key), JSON.parse(files("key")));
+    const error = await assertRejects(
+      () => load({ toml: `${toml}\n`, args: ["--tls-key=x"] }, directory),
+      ConfigError,
+    );
+    assertStringIncludes(error.message, "tls_cert: needs tls-key as well, one for each of the 2");
+  }));
+
+Deno.test("the least TLS version and trusted certificates are read, and what they are not is said", async () => {
+  const fingerprint = Array(32).fill("0A").join(":");
+  const toml =
+    `tls_min_version = "TLSv1.3"\ntrust_certificates = "SHA256 Fingerprint=${fingerprint}"`;
+  const { tlsMinVersion, trustCertificates } = await config({ toml });
+  assertEquals([tlsMinVersion, trustCertificates], ["TLSv1.3", ["0a".repeat(32)]]);
+  assertEquals(
+    await problems({ toml: 'tls_min_version = "1.0"\ntrust_certificates = ["0a:0b"]' }),
+    [
+      'mail.toml:1: tls_min_version "1.0": expected one of TLSv1.2, TLSv1.3',
+      'mail.toml:2: trust_certificates "0a:0b": expected a SHA-256 fingerprint, as `openssl x509 -noout -fingerprint -sha256` prints it',
+    ],
+  );
+});
 
 Deno.test("certificates and keys that cannot be used are errors that name the file", () =>
   withTempDir(async (directory) => {

@@ -12,6 +12,8 @@ export interface Mail {
   readonly port: number;
   /** Whether to use STARTTLS, taking any certificate; else plaintext. */
   readonly tls: boolean;
+  /** A certificate to show in TLS, by its files; swaks only. */
+  readonly certificate?: { readonly cert: string; readonly key: string };
   readonly from: string;
   readonly to: readonly string[];
   /** Lines that end in CRLF, the last one too; UTF-8. */
@@ -28,10 +30,11 @@ export interface MailClient {
 
 /** The clients. */
 export const MAIL_CLIENTS: readonly MailClient[] = [
-  program("swaks", "swaks", ({ port, tls, from, to, content }) => [
+  program("swaks", "swaks", ({ port, tls, from, to, content, certificate }) => [
     ...["--server", "127.0.0.1", "--port", String(port), "--helo", "client.test"],
     ...["--from", from, "--to", to.join(","), "--data", withoutLastLineEnd(content)],
     ...(tls ? ["--tls"] : []),
+    ...(certificate ? ["--tls-cert", certificate.cert, "--tls-key", certificate.key] : []),
   ]),
   program("curl", "curl", ({ port, tls, from, to }, file) => [
     ...["--silent", "--show-error", `smtp://127.0.0.1:${port}/client.test`, "--mail-from", from],

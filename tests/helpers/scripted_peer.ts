@@ -219,7 +219,7 @@ export function reset(): Step {
 /** Puts TLS over the connection. A handshake that the client breaks off ends the script's use of it. */
 export function startTls(certificate: Certificate): Step {
   return async (session) => {
-    const { stream, handshake } = await new ServerTls(certificate).accept(session.stream);
+    const { stream, handshake } = await new ServerTls([certificate]).accept(session.stream);
     session.stream = stream;
     await handshake.catch(() => {});
   };

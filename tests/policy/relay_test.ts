@@ -10,19 +10,30 @@ const policy = new RelayPolicy({
   trust: ["127.0.0.0/8", "::1/128", "198.51.100.0/24"],
   localDomains: ["us.example", "xn--bcher-kva.example"],
   localRecipients: [],
+  trustCertificates: ["ab".repeat(32)],
 });
 
 /** The code of the refusal of `RCPT TO:<address>` from a client, or 250. */
-function judge(address: string, client: string, rules = policy): number {
+function judge(address: string, client: string, rules = policy, fingerprint?: string): number {
   const path = parsePath(`<${address}>`, 0, "5.1.3");
   if (!path.ok) return path.reply.code;
-  return rules.refusal(path.value, client)?.code ?? 250;
+  const tls = { version: "TLSv1.3", verified: false, fingerprint };
+  const info = { address: client, port: 25, helo: "client.example", protocol: "ESMTPS", tls };
+  return rules.refusal(path.value, info)?.code ?? 250;
 }
 
 Deno.test("a trusted client may send to anyone", () => {
   assertEquals(judge("a@anywhere.example", FRIEND), 250);
   assertEquals(judge("a@anywhere.example", "198.51.100.77"), 250);
   assertEquals(judge("a@[192.0.2.9]", "::1"), 250);
+});
+
+Deno.test("a client with a trusted certificate may send to anyone, one with another may not", () => {
+  assertEquals(judge("a@anywhere.example", STRANGER, policy, "ab".repeat(32)), 250);
+  assertEquals(judge("a%v.example@us.example", STRANGER, policy, "ab".repeat(32)), 250);
+  for (const fingerprint of ["ab".repeat(31) + "aa", "AB".repeat(32), "", undefined]) {
+    assertEquals(judge("a@anywhere.example", STRANGER, policy, fingerprint), 550);
+  }
 });
 
 Deno.test("any other client may send to the local domains only", () => {
@@ -53,7 +64,12 @@ for (const [address, code] of Object.entries(ROUTED)) {
 
 Deno.test("a bare postmaster is taken wherever mail is taken", () => {
   assertEquals(judge("Postmaster", STRANGER), 250);
-  const closed = new RelayPolicy({ trust: [], localDomains: [], localRecipients: [] });
+  const closed = new RelayPolicy({
+    trust: [],
+    localDomains: [],
+    localRecipients: [],
+    trustCertificates: [],
+  });
   assertEquals(judge("postmaster", STRANGER, closed), 550);
 });
 
@@ -62,6 +78,7 @@ Deno.test("where the local addresses are listed, an unknown one is refused in th
     trust: ["127.0.0.0/8"],
     localDomains: ["us.example"],
     localRecipients: ["ann@us.example"],
+    trustCertificates: [],
   });
   assertEquals(judge("Ann@us.example", STRANGER, listed), 250);
   assertEquals(judge("bob@us.example", STRANGER, listed), 550);

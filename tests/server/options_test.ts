@@ -7,12 +7,11 @@ const CERTIFICATE = await selfSignedCertificate("mx.example.org", Date.now());
 const OTHER = await selfSignedCertificate("mx.example.org", Date.now());
 
 Deno.test("without options everything has its default", () => {
-  const { hostname, certificate, delivery, ...rest } = configOf({});
+  const { hostname, delivery, ...rest } = configOf({});
   const { delivery: defaults, ...expected } = DEFAULT_CONFIG;
   assertEquals(rest, expected);
   assertEquals(delivery, { ...defaults, smarthost: undefined, dns: undefined });
   assert(hostname !== "");
-  assertEquals(certificate, undefined);
 });
 
 Deno.test("every option finds its place, and what a table leaves out has its default", () => {
@@ -26,6 +25,8 @@ Deno.test("every option finds its place, and what a table leaves out has its def
     smarthost: "smtps://user:secret@relay.example",
     hold: true,
     certificate: CERTIFICATE,
+    tlsMinVersion: "TLSv1.3",
+    trustCertificates: [`SHA256:${"AB:".repeat(31)}ab`],
     dns: "127.0.0.1:5353",
     deliveryPort: 2526,
     allowPrivate: true,
@@ -46,7 +47,10 @@ Deno.test("every option finds its place, and what a table leaves out has its def
     localRecipients: ["info@example.org"],
     trust: ["192.0.2.0/24"],
     hold: true,
-    certificate: CERTIFICATE,
+    certificates: [CERTIFICATE],
+    certificateFiles: [],
+    tlsMinVersion: "TLSv1.3",
+    trustCertificates: ["ab".repeat(32)],
     stopGrace: 0,
     limits: { ...DEFAULT_CONFIG.limits, recipients: 5 },
     delivery: {
@@ -101,6 +105,9 @@ const WRONG: readonly [Record<string, unknown>, string][] = [
   [{ certificate: { cert: "x", key: "y" } }, "certificate: expected a certificate in PEM"],
   [{ certificate: { cert: CERTIFICATE.cert, key: OTHER.key } }, "certificate: the key is not"],
   [{ certificate: "cert.pem" }, "certificate: expected a certificate in PEM"],
+  [{ certificate: [CERTIFICATE, null] }, "certificate[1]: expected a certificate in PEM"],
+  [{ tlsMinVersion: "TLSv1.1" }, 'tlsMinVersion "TLSv1.1": expected one of TLSv1.2, TLSv1.3'],
+  [{ trustCertificates: ["ab"] }, 'trustCertificates[0] "ab": expected a SHA-256 fingerprint'],
   [{ caCerts: ["x"] }, 'caCerts[0] "x": expected a certificate in PEM'],
   [{ dns: "localhost" }, 'dns "localhost": expected the IP address of a name server'],
   [{ deliveryPort: 0 }, "deliveryPort 0: expected a number from 1 to 65535"],

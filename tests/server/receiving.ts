@@ -73,7 +73,12 @@ export function withReceiver(
   const clock = new TestClock();
   const limits = { ...DEFAULT_LIMITS, ...changed };
   return kind(clock, (queue) => {
-    const relay = new RelayPolicy({ trust, localDomains, localRecipients: [] });
+    const relay = new RelayPolicy({
+      trust,
+      localDomains,
+      localRecipients: [],
+      trustCertificates: [],
+    });
     const receiver = new Receiver({
       config: { hostname: HOSTNAME, localDomains, limits },
       queue,

@@ -21,7 +21,7 @@ const CUT_HELLO = Uint8Array.of(0x16, 3, 1, 0, 200, 1);
 
 Deno.test("a peer that hangs up during the handshake is noticed at once, on either side", async () => {
   for (const sent of [new Uint8Array(0), CUT_HELLO]) {
-    for (const upgrade of [new ServerTls(certificate).accept, unverifiedTls("mx.test")]) {
+    for (const upgrade of [new ServerTls([certificate]).accept, unverifiedTls("mx.test")]) {
       const [ours, theirs] = await connected();
       const { stream, handshake } = await upgrade(ours);
       if (sent.length > 0) await theirs.write(sent);

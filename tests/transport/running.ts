@@ -84,7 +84,7 @@ function optionsOf(
     listen: [false, true].map((tls) => ({ hostname: "127.0.0.1", port: 0, tls })),
     session: { hostname: HOSTNAME, startTls: true, limits },
     limits,
-    tls: new ServerTls(CERTIFICATE),
+    tls: new ServerTls([CERTIFICATE]),
     unbounded: () => false,
     welcome: () => handler,
     ...changes,

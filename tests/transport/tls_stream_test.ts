@@ -38,7 +38,7 @@ async function connected(): Promise<{ under: Counted; server: ByteStream; client
     listener.accept(),
   ]);
   const under = new Counted(accepted);
-  const { stream: server, handshake } = await new ServerTls(CERTIFICATE).accept(under);
+  const { stream: server, handshake } = await new ServerTls([CERTIFICATE]).accept(under);
   const client = await Deno.startTls(plain, { hostname: HOSTNAME, caCerts: [CERTIFICATE.cert] });
   await Promise.all([client.handshake(), handshake]);
   return { under, server, client };

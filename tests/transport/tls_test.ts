@@ -5,10 +5,16 @@ import { decode } from "../../base/bytes.ts";
 import type { TlsInfo } from "../../message/envelope.ts";
 import { selfSignedCertificate } from "../../transport/certificate.ts";
 import { ServerTls } from "../../transport/server_tls.ts";
+import { hello, records, serverName } from "./hello.ts";
 import { Peer, resettable } from "./peer.ts";
 import { CERTIFICATE, HOSTNAME, passing, type Running, until, withTransport } from "./running.ts";
 
 const SECOND = 1000;
+const MANY_NAMES = new ServerTls([
+  CERTIFICATE,
+  await selfSignedCertificate("mx2.test", Date.now()),
+]);
+
 const CONTENT = "Subject: secret\r\n\r\nWorld";
 
 /** A client that has said STARTTLS and made its handshake. */
@@ -125,6 +131,14 @@ Deno.test("garbage instead of a ClientHello ends the connection, and the next cl
     await started(running);
   }));
 
+Deno.test("garbage that is there before TLS is made ends the connection, and the next client is served", () =>
+  withTransport({ tls: MANY_NAMES }, async (running) => {
+    using peer = await Peer.connect(running.transport.addresses[1]!);
+    await peer.say("EHLO client.example\r\n");
+    assertEquals(await peer.toEnd(), "");
+    await started(running);
+  }));
+
 Deno.test("a reset in the handshake ends the connection, and the next client is served", () =>
   withTransport({}, async (running) => {
     const socket = await resettable(running.transport.addresses[1]!);
@@ -194,11 +208,11 @@ Deno.test("a client too many on a listener with implicit TLS is hung up on", () 
   }));
 
 Deno.test("a certificate that is replaced is shown to the next client", async () => {
-  const tls = new ServerTls(CERTIFICATE);
+  const tls = new ServerTls([CERTIFICATE]);
   const next = await selfSignedCertificate(HOSTNAME, Date.now());
   await withTransport({ tls }, async (running) => {
     const before = await started(running);
-    tls.replace(next);
+    tls.replace([next]);
     await before.ask("EHLO client.example");
     assertEquals(await before.ask("NOOP"), "250 2.0.0 OK");
     using after = await Peer.connectTls(running.transport.addresses[1]!, HOSTNAME, next.cert);
@@ -207,12 +221,12 @@ Deno.test("a certificate that is replaced is shown to the next client", async ()
 });
 
 Deno.test("a certificate that cannot be used is an error, and leaves the old one in its place", async () => {
-  const tls = new ServerTls(CERTIFICATE);
+  const tls = new ServerTls([CERTIFICATE]);
   const other = await selfSignedCertificate(HOSTNAME, Date.now());
   const { cert, key } = CERTIFICATE;
-  assertThrows(() => tls.replace({ cert: "no PEM", key }), TypeError, "expected a certificate");
-  assertThrows(() => tls.replace({ cert, key: "no PEM" }), TypeError, "expected a private key");
-  assertThrows(() => tls.replace({ cert, key: other.key }), TypeError, "the key is not that");
+  assertThrows(() => tls.replace([{ cert: "no PEM", key }]), TypeError, "expected a certificate");
+  assertThrows(() => tls.replace([{ cert, key: "no PEM" }]), TypeError, "expected a private key");
+  assertThrows(() => tls.replace([{ cert, key: other.key }]), TypeError, "the key is not that");
   await withTransport({ tls }, async (running) => {
     await started(running);
   });
@@ -225,19 +239,31 @@ function heapInUse(): number {
   return Deno.memoryUsage().heapUsed;
 }
 
-Deno.test("a thousand failed handshakes leave nothing behind on the heap", () =>
-  withTransport({ limits: { connectionsPerAddress: 200 } }, async ({ transport }) => {
-    const fail = async () => {
-      using peer = await Peer.connect(transport.addresses[1]!);
-      await peer.say("EHLO client.example\r\n");
-      await peer.toEnd();
-    };
-    const failOften = async (times: number) => {
-      for (let i = 0; i < times; i += 20) await Promise.all(Array.from({ length: 20 }, fail));
-    };
-    await failOften(200);
-    const before = heapInUse();
-    await failOften(1000);
-    const grown = heapInUse() - before;
-    assert(grown < 512 * 1024, `grown by ${grown} octets`);
-  }));
+/** What makes a handshake fail: no TLS at all, and an offer that nobody takes, for a name that there is. */
+const FAILING: Record<string, string | Uint8Array> = {
+  "of clients that speak no TLS": "EHLO client.example\r\n",
+  "of clients that offer nothing that we have": records(hello(serverName("mx2.test"))),
+};
+for (const [whose, octets] of Object.entries(FAILING)) {
+  for (const [how, tls] of [["one certificate", undefined], ["several", MANY_NAMES]] as const) {
+    Deno.test(`a thousand failed handshakes ${whose} with ${how} leave nothing on the heap`, () =>
+      withTransport(
+        { limits: { connectionsPerAddress: 200 }, ...(tls && { tls }) },
+        async ({ transport }) => {
+          const fail = async () => {
+            using peer = await Peer.connect(transport.addresses[1]!);
+            await peer.say(octets);
+            await peer.toEnd();
+          };
+          const failOften = async (times: number) => {
+            for (let i = 0; i < times; i += 20) await Promise.all(Array.from({ length: 20 }, fail));
+          };
+          await failOften(200);
+          const before = heapInUse();
+          await failOften(1000);
+          const grown = heapInUse() - before;
+          assert(grown < 512 * 1024, `grown by ${grown} octets`);
+        },
+      ));
+  }
+}
