@@ -59,6 +59,7 @@ export type {
   NameServer,
   RetrySchedule,
   Smarthost,
+  TlsVersion,
 } from "./config/config.ts";
 export type {
   BouncedEvent,
