@@ -11,8 +11,11 @@ import type { TLSSocket } from "node:tls";
 import type { TlsInfo } from "../message/envelope.ts";
 import { type ByteStream, closeQuietly, writeAll } from "./stream.ts";
 
-/** Octets asked of the connection at once: a little more than one TLS record. */
-const READ_SIZE = 17 * 1024;
+/** Octets asked of the connection at once: enough for commands and a usual message. */
+const READ_SIZE = 8 * 1024;
+
+/** The same once as much as that came: a little more than one TLS record. */
+const LARGE_READ_SIZE = 17 * 1024;
 
 /**
  * Decrypted octets that may wait to be read before no more are taken from the
@@ -36,6 +39,8 @@ export class DuplexOver extends Duplex {
   #stage: "new" | "hello" | "under way" = "new";
   #isFull: () => boolean = () => false;
   #holdsBack = false;
+  /** For one read after the other: most bring a few octets, and copying those costs less than a buffer for each. */
+  #buffer = new Uint8Array(READ_SIZE);
 
   /** Takes over the stream. @param read what was read from it before, which comes first */
   constructor(stream: ByteStream, read?: Uint8Array) {
@@ -80,9 +85,12 @@ export class DuplexOver extends Duplex {
   }
 
   async #readSome(): Promise<Uint8Array | null> {
-    const buffer = Buffer.allocUnsafe(READ_SIZE);
+    const buffer = this.#buffer;
     const n = await this.#stream.read(buffer);
-    return n === null ? null : buffer.subarray(0, n);
+    if (n === null) return null;
+    const size = n === buffer.length ? LARGE_READ_SIZE : READ_SIZE;
+    if (size !== buffer.length) this.#buffer = new Uint8Array(size);
+    return Buffer.from(buffer.subarray(0, n));
   }
 
   /** Called by the Duplex: sends a chunk. */
