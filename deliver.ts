@@ -11,13 +11,14 @@ import { log } from "./base/log.ts";
 import type { DeliverySettings } from "./config/config.ts";
 import { attempt, type AttemptDeps, type AttemptResult } from "./deliver/attempt.ts";
 import { rest } from "./deliver/backoff.ts";
-import { bounce } from "./deliver/bounce.ts";
 import type { SmtpClient } from "./deliver/client.ts";
 import type { DeliveryObserver } from "./deliver/events.ts";
 import { isAlone, type Job, jobsOf, waitedForHost, type Work } from "./deliver/job.ts";
 import { Hold, Lane } from "./deliver/lane.ts";
+import { hasNews } from "./deliver/news.ts";
+import { notify } from "./deliver/notify.ts";
 import type { Pool } from "./deliver/pool.ts";
-import { reportAttempt, reportBounce } from "./deliver/report.ts";
+import { reportAttempt, reportNotice } from "./deliver/report.ts";
 import type { Host, Route } from "./deliver/route.ts";
 import { Sessions } from "./deliver/sessions.ts";
 import {
@@ -259,8 +260,9 @@ export class Delivery {
   }
 
   #workOver(work: Work): void {
-    const { recipients } = work.claim.message;
-    if (recipients.some(({ status }) => status === "failed")) this.#track(this.#bounce(work));
+    const { clock, settings } = this.#options;
+    const { message } = work.claim;
+    if (hasNews(message, clock.now(), settings.retry)) this.#track(this.#notify(work));
     else this.#doneWith(work);
   }
 
@@ -271,13 +273,14 @@ export class Delivery {
     if (wasFull) this.#claimDue();
   }
 
-  async #bounce(work: Work): Promise<void> {
+  async #notify(work: Work): Promise<void> {
     const { message } = work.claim;
+    const { settings, observer } = this.#options;
     try {
-      const result = await bounce(work.claim, this.#options);
-      reportBounce(message, result, this.#options.observer);
+      const notices = await notify(work.claim, { ...this.#options, schedule: settings.retry });
+      for (const notice of notices) reportNotice(message, notice, observer);
     } catch (error) {
-      logger.error("cannot tell a sender about a failure", { id: message.id, error });
+      logger.error("cannot tell a sender what became of its message", { id: message.id, error });
       work.retryLater = true;
     }
     this.#doneWith(work);

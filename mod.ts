@@ -68,6 +68,7 @@ export type {
   DeliveryEvent,
   DeliveryEvents,
 } from "./deliver/events.ts";
+export type { DsnRequest, NotifyEvent, RecipientRequest } from "./message/dsn_request.ts";
 export type { ClientInfo, Envelope, TlsInfo } from "./message/envelope.ts";
 export {
   type Accept,

@@ -26,7 +26,8 @@ import type {
 } from "./protocol/handler.ts";
 import { Input } from "./protocol/input.ts";
 import { type Line, LineReader } from "./protocol/line_reader.ts";
-import { MAIL_PARAMS_LENGTH } from "./protocol/params.ts";
+import { needsUtf8 } from "./protocol/dsn_params.ts";
+import { MAIL_PARAMS_LENGTH, PARAMS_LENGTH, RCPT_PARAMS_LENGTH } from "./protocol/params.ts";
 import type { Parsed } from "./protocol/parsed.ts";
 import * as replies from "./protocol/replies.ts";
 import { formatReply, isPositive, reply, replyBytes, type SmtpReply } from "./protocol/reply.ts";
@@ -42,7 +43,13 @@ import {
   type SessionState,
   strayChunkState,
 } from "./protocol/session_state.ts";
-import { envelopeOf, greetedClient, newClient, type Transaction } from "./protocol/transaction.ts";
+import {
+  addRecipient,
+  envelopeOf,
+  greetedClient,
+  newClient,
+  type Transaction,
+} from "./protocol/transaction.ts";
 
 /** Where a command that brings no message nearer is legal: everywhere. */
 const IDLE = { states: ALWAYS, idle: true };
@@ -65,7 +72,7 @@ export class ServerSession {
     row("EHLO domain", IDLE, syntax.helo, (session, name) => session.#hello("EHLO", name)),
     row("HELO domain", IDLE, syntax.helo, (session, name) => session.#hello("HELO", name)),
     row(
-      "MAIL FROM:<reverse-path> [SIZE=octets] [BODY=7BIT|8BITMIME] [SMTPUTF8]",
+      "MAIL FROM:<reverse-path> [SIZE=octets] [BODY=7BIT|8BITMIME] [SMTPUTF8] [RET=FULL|HDRS] [ENVID=xtext]",
       {
         states: ["greeted"],
         utf8: true,
@@ -76,8 +83,13 @@ export class ServerSession {
       (session, mail) => session.#mail(mail),
     ),
     row(
-      "RCPT TO:<forward-path>",
-      { states: ["mail"], utf8: true },
+      "RCPT TO:<forward-path> [NOTIFY=NEVER|events] [ORCPT=type;xtext]",
+      {
+        states: ["mail"],
+        utf8: true,
+        longer: RCPT_PARAMS_LENGTH,
+        keywords: () => ["DSN"],
+      },
       syntax.rcpt,
       (session, rcpt) => session.#rcpt(rcpt),
     ),
@@ -140,7 +152,7 @@ export class ServerSession {
     const { limits } = options;
     this.#options = options;
     this.#handler = handler;
-    this.#lines = new LineReader(limits.commandLine + MAIL_PARAMS_LENGTH);
+    this.#lines = new LineReader(limits.commandLine + PARAMS_LENGTH);
     this.#budget = new Budget(limits);
     this.#client = newClient(peer, tls);
   }
@@ -323,12 +335,12 @@ export class ServerSession {
       const { TOO_MANY_RCPT } = replies;
       return ++transaction.refused > most ? this.#budget.fault(TOO_MANY_RCPT) : TOO_MANY_RCPT;
     }
-    if (!mail.smtputf8 && !isAscii(rcpt.address)) {
+    if (!mail.smtputf8 && (!isAscii(rcpt.address) || needsUtf8(rcpt))) {
       transaction.refused++;
       return this.#budget.fault(replies.NEEDS_SMTPUTF8);
     }
     return whenThere(ask("rcpt", () => this.#handler.rcpt(rcpt, this.#client)), (answer) => {
-      if (isPositive(answer)) recipients.push(rcpt.address);
+      if (isPositive(answer)) addRecipient(transaction, rcpt);
       else transaction.refused++;
       return this.#budget.judged(answer);
     });

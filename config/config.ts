@@ -87,7 +87,7 @@ export interface Limits extends SessionLimits {
   readonly tlsTimeout: number;
 }
 
-/** When a deferred recipient is tried again. Times in ms. */
+/** When a deferred recipient is tried again, and its sender told. Times in ms. */
 export interface RetrySchedule {
   /** The wait after the first failure. */
   readonly first: number;
@@ -99,6 +99,10 @@ export interface RetrySchedule {
   readonly jitter: number;
   /** After this long in the queue a message is given up. */
   readonly lifetime: number;
+  /** After this long a sender who asked for that is told that a recipient has to wait (RFC 3461 §4.1). */
+  readonly delayNotice: number;
+  /** The same for a sender who said nothing about it; 0: it is not told. */
+  readonly unaskedDelayNotice: number;
 }
 
 /** How mail leaves. Times in ms, sizes in octets. */
@@ -210,7 +214,15 @@ export const DEFAULT_DELIVERY: DeliverySettings = {
   dataTimeout: 3 * MINUTE,
   finalTimeout: 10 * MINUTE,
   recipientsPerTransaction: 100,
-  retry: { first: 5 * MINUTE, factor: 2, longest: 4 * HOUR, jitter: 0.1, lifetime: 5 * DAY },
+  retry: {
+    first: 5 * MINUTE,
+    factor: 2,
+    longest: 4 * HOUR,
+    jitter: 0.1,
+    lifetime: 5 * DAY,
+    delayNotice: 4 * HOUR,
+    unaskedDelayNotice: 0,
+  },
 };
 
 /** The networks that may relay where nothing else is configured. */

@@ -185,6 +185,8 @@ const retry = table({
   longest: timeout,
   jitter: decimal(0, 1),
   lifetime: duration(1, LONGEST_LIFETIME),
+  delay_notice: duration(1, LONGEST_LIFETIME),
+  unasked_delay_notice: duration(0, LONGEST_LIFETIME),
 });
 
 function table<T extends z.ZodRawShape>(shape: T) {

@@ -6,6 +6,7 @@
  * @module
  */
 import type { Clock } from "../base/clock.ts";
+import { requestFor } from "../message/dsn_request.ts";
 import type { TlsInfo } from "../message/envelope.ts";
 import type { DeliveryError } from "../queue/queue.ts";
 import type { RecipientOutcome, SmtpClient, Transaction } from "./client.ts";
@@ -149,6 +150,7 @@ class Run {
     return {
       reversePath: envelope.reversePath,
       recipients: recipients.map((index) => envelope.recipients[index]!),
+      dsn: envelope.dsn && requestFor(envelope.dsn, recipients),
       smtputf8: envelope.smtputf8,
       eightBit,
       size,

@@ -8,11 +8,13 @@
 import { isAscii } from "../base/bytes.ts";
 import type { MaybePromise } from "../base/maybe_promise.ts";
 import { hasEightBit } from "../base/scan.ts";
+import type { DsnRequest } from "../message/dsn_request.ts";
 import { HeaderScanner } from "../message/headers.ts";
 import { canonicalDomain } from "../protocol/domain.ts";
 import type { Extensions } from "../protocol/ehlo.ts";
 import { splitMailbox } from "../protocol/mailbox.ts";
 import type { Content, DeliveryError } from "../queue/queue.ts";
+import { mailDsnParams, rcptDsnParams } from "./dsn_params.ts";
 import { addressFailure, sizeFailure, smtputf8Failure } from "./failure.ts";
 import type { Host } from "./route.ts";
 
@@ -22,6 +24,8 @@ export interface Transaction {
   readonly reversePath: string;
   /** The mailboxes to deliver to, at least one. */
   readonly recipients: readonly string[];
+  /** What the sender asked to be told, for these recipients. */
+  readonly dsn?: DsnRequest;
   /** Whether the message came with SMTPUTF8 (RFC 6531). */
   readonly smtputf8: boolean;
   /** Whether the content holds an octet above 127. */
@@ -113,7 +117,13 @@ function planFor(
   // servers pass it on, and converting it would break its signatures (RFC 6376 §5.3).
   if (transaction.eightBit && extensions.eightBitMime) mail += " BODY=8BITMIME";
   if (smtputf8) mail += " SMTPUTF8";
-  return { kind: "go", mail, recipients: recipients.map((one) => rcptFor(one, host)) };
+  const plain = recipients.map((one) => rcptFor(one, host));
+  const { dsn } = transaction;
+  if (dsn === undefined || !extensions.dsn) return { kind: "go", mail, recipients: plain };
+  const rcpts = plain.map((rcpt, i) =>
+    typeof rcpt === "string" ? rcpt + rcptDsnParams(dsn.recipients?.[i], extensions) : rcpt
+  );
+  return { kind: "go", mail: mail + mailDsnParams(dsn), recipients: rcpts };
 }
 
 function rcptFor(address: string | DeliveryError, host: Host): string | DeliveryError {

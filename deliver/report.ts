@@ -1,5 +1,5 @@
 /**
- * Tells what came of attempts and bounces: one log line each, and the events
+ * Tells what came of attempts and notifications: one log line each, and the events
  * that an application listens to.
  *
  * @module
@@ -7,10 +7,10 @@
 import { log } from "../base/log.ts";
 import type { DeliveryError, QueuedMessage, RecipientChange, Settlement } from "../queue/queue.ts";
 import type { AttemptResult, Try } from "./attempt.ts";
-import type { BounceResult } from "./bounce.ts";
 import type { DeliveryEvent, DeliveryObserver } from "./events.ts";
 import { hopOf } from "./failure.ts";
 import type { Job } from "./job.ts";
+import type { Notice } from "./notify.ts";
 
 const logger = log("deliver");
 
@@ -37,9 +37,23 @@ export function reportAttempt(
 }
 
 /** Reports recipients whose sender was told, or had nobody to be told. */
-export function reportBounce(
+export function reportNotice(
   message: QueuedMessage,
-  { recipients, bounceId }: BounceResult,
+  notice: Notice,
+  observer: DeliveryObserver,
+): void {
+  if (notice.action === "failed") return reportBounce(message, notice, observer);
+  logger.info("sender told", {
+    id: message.id,
+    action: notice.action,
+    recipients: notice.recipients.length,
+    noticeId: notice.id,
+  });
+}
+
+function reportBounce(
+  message: QueuedMessage,
+  { recipients, id: bounceId }: Notice,
   observer: DeliveryObserver,
 ): void {
   for (const index of recipients) {

@@ -18,6 +18,7 @@ import type { AttemptResult, Try } from "./attempt.ts";
 import { backoff } from "./backoff.ts";
 import type { RecipientOutcome } from "./client.ts";
 import type { Job } from "./job.ts";
+import { delayNoticeTime, expiry, nextDelayNotice, statusWhenTaken } from "./news.ts";
 
 /** What settling needs to know. */
 export interface SettleRules {
@@ -26,11 +27,6 @@ export interface SettleRules {
   readonly schedule: RetrySchedule;
   /** A number in [0, 1). */
   readonly random: () => number;
-}
-
-/** When a message is given up, ms since 1970. */
-export function expiry(message: QueuedMessage, schedule: RetrySchedule): number {
-  return message.arrived + schedule.lifetime;
 }
 
 /** The settlement of an attempt. */
@@ -67,12 +63,13 @@ export function isNews(job: Job, settlement: Settlement): boolean {
 
 /**
  * When a message that waits for room at its destination is looked at all the
- * same, ms since 1970: when its time is over, and never later than it would be
- * tried by itself.
+ * same, ms since 1970: when its time is over, or its sender is to be told that it is
+ * delayed, and never later than it would be tried by itself.
  */
 export function parkedUntil(message: QueuedMessage, now: number, schedule: RetrySchedule): number {
   const end = expiry(message, schedule);
-  return end > now ? Math.min(end, now + schedule.longest) : now + schedule.first;
+  if (end <= now) return now + schedule.first;
+  return Math.min(end, nextDelayNotice(message, now, schedule), now + schedule.longest);
 }
 
 /** What an attempt that we broke off ourselves says all the same: the verdicts it got. That a host failed is our own doing. */
@@ -100,17 +97,23 @@ function changeOf(
   anyDelivered: boolean,
   rules: SettleRules,
 ): RecipientChange {
-  if (outcome.kind === "delivered") return { index, status: "delivered", tried: true };
+  const { message } = job.work.claim;
+  if (outcome.kind === "delivered") {
+    return { index, status: statusWhenTaken(message, index, outcome.tells), tried: true };
+  }
   const { error } = outcome;
   if (error.permanent) return { index, status: "failed", tried: true, error };
   // RFC 5321 §4.5.3.1.10: too many recipients for one transaction; the rest go in the next one, at once.
   const crowded = error.scope === "recipient" && error.enhanced === "4.5.3" && anyDelivered;
-  const attempts = job.work.claim.message.recipients[index]!.attempts + 1;
+  const attempts = message.recipients[index]!.attempts + 1;
   const wait = crowded ? 0 : backoff(attempts, rules.schedule, rules.random());
   return waiting(job, index, error, rules.now + wait, true, rules);
 }
 
-/** It goes on waiting, unless the message's time is over; the last attempt is made when it ends. */
+/**
+ * It goes on waiting, unless the message's time is over. An attempt is made when that
+ * ends, and one when its sender would have to be told that it is delayed.
+ */
 function waiting(
   job: Job,
   index: number,
@@ -119,9 +122,12 @@ function waiting(
   tried: boolean,
   rules: SettleRules,
 ): RecipientChange {
-  const end = expiry(job.work.claim.message, rules.schedule);
+  const { message } = job.work.claim;
+  const end = expiry(message, rules.schedule);
   if (rules.now >= end) return { index, status: "failed", tried, error };
-  return { index, status: "waiting", tried, error, nextAttempt: Math.min(nextAttempt, end) };
+  const notice = delayNoticeTime(message, index, rules.schedule);
+  const latest = notice > rules.now ? Math.min(notice, end) : end;
+  return { index, status: "waiting", tried, error, nextAttempt: Math.min(nextAttempt, latest) };
 }
 
 function attemptOf(job: Job, one: Try, next: string): Attempt {

@@ -29,7 +29,8 @@ import type { Host } from "./route.ts";
 
 /** What became of one recipient. */
 export type RecipientOutcome =
-  | { readonly kind: "delivered"; readonly reply: string }
+  /** `tells`: whether the host, which offers DSN, tells the sender what it wants to know of it. */
+  | { readonly kind: "delivered"; readonly reply: string; readonly tells: boolean }
   | { readonly kind: "failed"; readonly error: DeliveryError };
 
 /** What became of a transaction. */
@@ -248,7 +249,8 @@ class Run {
     const reply = await this.#verdict();
     if (reply.code >= 400) return this.#decide(this.#failed("final dot", reply));
     this.#standing = "clean";
-    this.#decide({ kind: "delivered", reply: replyText(reply) });
+    const tells = this.#context.extensions.dsn;
+    this.#decide({ kind: "delivered", reply: replyText(reply), tells });
   }
 
   /** The host waits for content that is for nobody: RFC 2920 §3.1 ends it at once. What it says to that decides nothing. */

@@ -1,11 +1,11 @@
 /**
- * Builds the bounce that tells a sender what was not delivered and why: a
- * multipart/report (RFC 6522) with a text for people, a delivery status
- * (RFC 3464) for programs, and the original. Whatever a remote server or a
- * sender put into its input, the result is one valid MIME tree with bounded
- * lines; nothing here fails.
+ * Builds the notification that tells a sender what became of recipients, above all
+ * the bounce, which says who was not delivered to and why: a multipart/report
+ * (RFC 6522) with a text for people, a delivery status (RFC 3464) for programs, and
+ * the original. Whatever a remote server or a sender put into its input, the result
+ * is one valid MIME tree with bounded lines; nothing here fails.
  *
- * A bounce needs SMTPUTF8 only when the address it goes to does. Every other one
+ * A notification needs SMTPUTF8 only when the address it goes to does. Every other one
  * is pure 7-bit, so that no next hop can refuse it for its form.
  *
  * @module
@@ -13,18 +13,18 @@
 import { type Bytes, concat, encode, isAscii } from "../base/bytes.ts";
 import { hasEightBit } from "../base/scan.ts";
 import { rfc5322Date } from "./date.ts";
-import type { BounceInput } from "./dsn_input.ts";
+import type { DsnAction, DsnInput } from "./dsn_input.ts";
 import { type MimePart, originalPart } from "./dsn_original.ts";
 import { deliveryStatus } from "./dsn_status.ts";
 import { explanation } from "./dsn_text.ts";
 import { LONGEST_ADDRESS, printable } from "./fold.ts";
 import { quotedPrintable } from "./quoted_printable.ts";
 
-export type { BounceInput, BounceReason, FailedRecipient } from "./dsn_input.ts";
+export type { DsnAction, DsnInput, DsnReason, DsnRecipient } from "./dsn_input.ts";
 export { RETURNED_CONTENT } from "./dsn_original.ts";
 
-/** A bounce, to be sent with the null reverse-path. */
-export interface Bounce {
+/** A notification, to be sent with the null reverse-path. */
+export interface Dsn {
   /** The whole message, header section included. */
   readonly content: Bytes;
   /** Whether it can only be sent with SMTPUTF8 (RFC 6531). */
@@ -33,13 +33,20 @@ export interface Bounce {
   readonly eightBit: boolean;
 }
 
-/** Builds the bounce. */
-export function buildBounce(input: BounceInput): Bounce {
+const SUBJECTS: Readonly<Record<DsnAction, string>> = {
+  failed: "Undelivered mail returned to sender",
+  delayed: "Delayed mail (still being tried)",
+  relayed: "Mail relayed to a system that sends no notifications",
+  delivered: "Mail delivered",
+};
+
+/** Builds the notification. */
+export function buildDsn(input: DsnInput): Dsn {
   const smtputf8 = !isAscii(input.reversePath);
   const parts = [
     textPart(explanation(input), smtputf8),
     statusPart(deliveryStatus(input, smtputf8), smtputf8),
-    originalPart(input.content, input.size, smtputf8),
+    originalPart(input, smtputf8),
   ];
   const boundary = freshBoundary(parts, input.random);
   const content = concat([
@@ -50,7 +57,7 @@ export function buildBounce(input: BounceInput): Bounce {
   return { content, smtputf8, eightBit: hasEightBit(content) };
 }
 
-function header(input: BounceInput, boundary: string, smtputf8: boolean): string {
+function header(input: DsnInput, boundary: string, smtputf8: boolean): string {
   const to = printable(input.reversePath, LONGEST_ADDRESS);
   const messageId = `${input.now.toString(36)}.${randomToken(input.random)}@${input.hostname}`;
   const reportType = smtputf8 ? "global-delivery-status" : "delivery-status";
@@ -58,7 +65,7 @@ function header(input: BounceInput, boundary: string, smtputf8: boolean): string
     `Date: ${rfc5322Date(input.now)}`,
     `From: Mail Delivery System <MAILER-DAEMON@${input.hostname}>`,
     `To: <${to}>`,
-    "Subject: Undelivered mail returned to sender",
+    `Subject: ${SUBJECTS[input.action]}`,
     `Message-ID: <${messageId}>`,
     "Auto-Submitted: auto-replied", // RFC 3834 §5
     "MIME-Version: 1.0",

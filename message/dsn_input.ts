@@ -1,11 +1,14 @@
 /**
- * What a bounce is made from, as plain data: the parts of a bounce share it.
+ * What a delivery status notification is made from, as plain data: its parts share it.
  *
  * @module
  */
 
-/** Why a recipient was given up; a `DeliveryError` of the queue is one. */
-export interface BounceReason {
+/** What became of the recipients that a notification is about (RFC 3464 §2.3.3). */
+export type DsnAction = "failed" | "delayed" | "relayed" | "delivered";
+
+/** What decided about a recipient; a `DeliveryError` of the queue is one. */
+export interface DsnReason {
   /** The code of the remote reply; absent when no reply decided it. */
   readonly code?: number;
   /** The enhanced status code. */
@@ -14,36 +17,46 @@ export interface BounceReason {
   readonly text: string;
   /** The host that said it, as `name[address]:port`. */
   readonly hop?: string;
-  /** False when the message's time ran out while the failure was still temporary. */
+  /** Of a failure: false when the message's time ran out while it was still temporary. */
   readonly permanent: boolean;
 }
 
-/** A recipient that was given up. */
-export interface FailedRecipient {
+/** A recipient that something is told of. */
+export interface DsnRecipient {
   /** The mailbox. */
   readonly address: string;
-  /** The failure that decided it. */
-  readonly reason: BounceReason;
+  /** Whom the sender meant at first: ORCPT as it was given (RFC 3461 §4.2). */
+  readonly orcpt?: string;
+  /** What decided about it. */
+  readonly reason: DsnReason;
   /** When it was last tried, ms since 1970; absent when it never was. */
   readonly lastAttempt?: number;
+  /** Until when it is tried, ms since 1970; of one that is delayed. */
+  readonly retryUntil?: number;
 }
 
-/** What a bounce is made from. */
-export interface BounceInput {
+/** What a notification is made from. */
+export interface DsnInput {
+  /** What became of all its recipients. */
+  readonly action: DsnAction;
   /** What this server calls itself. */
   readonly hostname: string;
   /** The queue id of the original. */
   readonly id: string;
-  /** The sender of the original, whom the bounce goes to; not the null reverse-path. */
+  /** The sender of the original, whom the notification goes to; not the null reverse-path. */
   readonly reversePath: string;
+  /** The sender's own name for the transaction: ENVID as it was given (RFC 3461 §4.4). */
+  readonly envid?: string;
   /** When the original was accepted, ms since 1970. */
   readonly arrived: number;
   /** The size of the original's content, octets. */
   readonly size: number;
   /** The start of the original's content: all of it, or at least its first `RETURNED_CONTENT` octets. */
   readonly content: Uint8Array;
-  /** Who did not get it; at least one. */
-  readonly failed: readonly FailedRecipient[];
+  /** Whether to return the header section only, whatever fits. */
+  readonly headersOnly: boolean;
+  /** Whom it is about; at least one. */
+  readonly recipients: readonly DsnRecipient[];
   /** The time now, ms since 1970. */
   readonly now: number;
   /** A number in [0, 1), for the boundary and the Message-ID. */

@@ -1,11 +1,12 @@
 /**
- * The part of a bounce that returns the original message (RFC 6522 §3): all of
+ * The part of a notification that returns the original message (RFC 6522 §3): all of
  * it when that is small and fits the transport, else its header section. Takes
  * any octets; what it makes has CRLF line ends and bounded lines.
  *
  * @module
  */
 import { type Bytes, decode, decodeStrict, encode } from "../base/bytes.ts";
+import type { DsnInput } from "./dsn_input.ts";
 import { cut, printable } from "./fold.ts";
 import { headerSection } from "./headers.ts";
 import { quotedPrintable } from "./quoted_printable.ts";
@@ -29,28 +30,32 @@ export const RETURNED_CONTENT = 64 * 1024;
 const LONGEST_LINE = 998;
 
 /**
- * The part for a message of `size` octets of which `content` is the start.
+ * The part for the original of a notification.
  *
  * A 7-bit bounce can go wherever the original came from, so it returns only the
  * header section of an 8-bit original: message/rfc822 must not be encoded
  * (RFC 2046 §5.2.1). One that needs SMTPUTF8 anyway has message/global
  * (RFC 6532 §3.7), which may hold any octets below its header.
  */
-export function originalPart(content: Uint8Array, size: number, smtputf8: boolean): MimePart {
-  const whole = content.length === size && size <= RETURNED_CONTENT && hasSafeLines(content);
+export function originalPart(
+  { content, size, headersOnly }: Pick<DsnInput, "content" | "size" | "headersOnly">,
+  smtputf8: boolean,
+): MimePart {
+  const fits = !headersOnly && content.length === size && size <= RETURNED_CONTENT;
+  const whole = fits && hasSafeLines(content);
   if (!whole || !(smtputf8 ? hasUtf8Header(content) : isSevenBit(content))) {
     return headersPart(content.subarray(0, RETURNED_CONTENT), smtputf8);
   }
   return {
     type: smtputf8 ? "message/global" : "message/rfc822",
-    description: "Undelivered message",
+    description: "Original message",
     encoding: smtputf8 ? "8bit" : "7bit",
     body: content.slice(),
   };
 }
 
 function headersPart(content: Uint8Array, smtputf8: boolean): MimePart {
-  const description = "Undelivered message's header";
+  const description = "Original message's header";
   const text = headerText(content);
   if (smtputf8) {
     return { type: "message/global-headers", description, encoding: "8bit", body: encode(text) };

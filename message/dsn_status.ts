@@ -1,63 +1,84 @@
 /**
- * The part of a bounce that programs read: the fields of RFC 3464, per message
+ * The part of a notification that programs read: the fields of RFC 3464, per message
  * and per recipient. Nothing here fails; remote text is bounded and folded.
  *
  * @module
  */
 import { isAscii } from "../base/bytes.ts";
 import { rfc5322Date } from "./date.ts";
-import type { BounceInput, BounceReason, FailedRecipient } from "./dsn_input.ts";
+import type { DsnAction, DsnInput, DsnReason, DsnRecipient } from "./dsn_input.ts";
+import { originalRecipient, unitextEncoded, xtextDecoded } from "./dsn_request.ts";
 import { asciiOnly, foldField, LONGEST_ADDRESS, printable } from "./fold.ts";
 
-/** The most of a remote text that a bounce repeats, in characters. */
+/** The most of a remote text that a notification repeats, in characters. */
 export const LONGEST_REMOTE_TEXT = 1000;
 
 /** The body of message/delivery-status, or of message/global-delivery-status, where UTF-8 may stand as it is (RFC 6533 §4). */
-export function deliveryStatus(input: BounceInput, utf8: boolean): string {
-  const message = foldField("Reporting-MTA", `dns; ${input.hostname}`) +
+export function deliveryStatus(input: DsnInput, utf8: boolean): string {
+  const message = envelopeId(input.envid) +
+    foldField("Reporting-MTA", `dns; ${input.hostname}`) +
     foldField("X-Deno-SMTP-Server-Queue-ID", input.id) +
     foldField("Arrival-Date", rfc5322Date(input.arrived));
-  return [message, ...input.failed.map((failed) => recipientFields(failed, utf8))].join("\r\n");
+  const recipients = input.recipients.map((one) => recipientFields(input.action, one, utf8));
+  return [message, ...recipients].join("\r\n");
 }
 
-function recipientFields(failed: FailedRecipient, utf8: boolean): string {
-  const { reason, lastAttempt } = failed;
-  return finalRecipient(typedAddress(failed.address, utf8)) +
-    foldField("Action", "failed") +
-    foldField("Status", statusOf(reason)) +
+function envelopeId(envid: string | undefined): string {
+  return envid === undefined ? "" : addressField("Original-Envelope-Id", xtextDecoded(envid));
+}
+
+function recipientFields(action: DsnAction, recipient: DsnRecipient, utf8: boolean): string {
+  const { address, orcpt, reason, lastAttempt, retryUntil } = recipient;
+  return (orcpt === undefined ? "" : originalField(orcpt, utf8)) +
+    addressField("Final-Recipient", typedAddress(address, utf8)) +
+    foldField("Action", action) +
+    foldField("Status", statusOf(action, reason)) +
     remoteMta(reason, utf8) +
-    foldField("Diagnostic-Code", diagnosticCode(reason, utf8)) +
-    (lastAttempt === undefined ? "" : foldField("Last-Attempt-Date", rfc5322Date(lastAttempt)));
+    (reason.text === "" ? "" : foldField("Diagnostic-Code", diagnosticCode(reason, utf8))) +
+    dateField("Last-Attempt-Date", lastAttempt) +
+    dateField("Will-Retry-Until", retryUntil);
+}
+
+function dateField(name: string, at: number | undefined): string {
+  return at === undefined ? "" : foldField(name, rfc5322Date(at));
+}
+
+/** The recipient that the sender meant at first, as it said it (RFC 3464 §2.3.1). */
+function originalField(orcpt: string, utf8: boolean): string {
+  const { type, address } = originalRecipient(orcpt);
+  const typed = type === "utf-8" ? typedAddress(address, utf8) : `${type}; ${address}`;
+  return addressField("Original-Recipient", typed);
 }
 
 /** Not folded, for an address may hold spaces that count; one as xtext that no line could hold is no address that anybody accepted. */
-function finalRecipient(typed: string): string {
-  return typed.length < 960 ? `Final-Recipient: ${typed}\r\n` : foldField("Final-Recipient", typed);
+function addressField(name: string, value: string): string {
+  return value.length < 960 ? `${name}: ${value}\r\n` : foldField(name, value);
 }
 
 /** An address with its type; in a 7-bit report a non-ASCII one has the xtext form of RFC 6533 §3. */
 function typedAddress(address: string, utf8: boolean): string {
   const safe = printable(address, LONGEST_ADDRESS);
   if (isAscii(safe)) return `rfc822; ${safe}`;
-  return `utf-8; ${utf8 ? safe : xtext(safe)}`;
+  return `utf-8; ${utf8 ? safe : unitextEncoded(safe)}`;
 }
 
-function xtext(address: string): string {
-  return address.replace(
-    /[^\x21-\x2a\x2c-\x3c\x3e-\x5b\x5d-\x7e]/gu,
-    (character) => `\\x{${character.codePointAt(0)!.toString(16).toUpperCase()}}`,
-  );
-}
+/** Of each action: the status codes that fit it, and the one that stands for others. */
+const STATUS: Readonly<Record<DsnAction, readonly [fits: RegExp, otherwise: string]>> = {
+  failed: [/^5\.\d{1,3}\.\d{1,3}$/, "5.0.0"],
+  delayed: [/^4\.\d{1,3}\.\d{1,3}$/, "4.0.0"],
+  relayed: [/^2\.\d{1,3}\.\d{1,3}$/, "2.0.0"],
+  delivered: [/^2\.\d{1,3}\.\d{1,3}$/, "2.0.0"],
+};
 
 /** The enhanced status code to report: 4.4.7 when time ran out (RFC 3463 §3.5), else the reply's own where it fits. */
-export function statusOf(reason: BounceReason): string {
-  if (!reason.permanent) return "4.4.7";
-  const enhanced = reason.enhanced ?? "";
-  return /^5\.\d{1,3}\.\d{1,3}$/.test(enhanced) ? enhanced : "5.0.0";
+export function statusOf(action: DsnAction, reason: DsnReason): string {
+  if (action === "failed" && !reason.permanent) return "4.4.7";
+  const [fits, otherwise] = STATUS[action];
+  return fits.test(reason.enhanced ?? "") ? reason.enhanced! : otherwise;
 }
 
 /** The host's name of a hop written `name[address]:port`, or its address literal where it has no name. */
-function remoteMta(reason: BounceReason, utf8: boolean): string {
+function remoteMta(reason: DsnReason, utf8: boolean): string {
   if (reason.hop === undefined) return "";
   const bracket = reason.hop.indexOf("[");
   const name = bracket > 0 ? reason.hop.slice(0, bracket) : reason.hop;
@@ -65,13 +86,13 @@ function remoteMta(reason: BounceReason, utf8: boolean): string {
 }
 
 /** A remote reply with its code; our own words have a type of their own (RFC 3464 §2.3.6). */
-function diagnosticCode(reason: BounceReason, utf8: boolean): string {
+function diagnosticCode(reason: DsnReason, utf8: boolean): string {
   const type = reason.code === undefined ? "X-Deno-SMTP-Server" : "smtp";
   return `${type}; ${remoteText(replyWithCode(reason), utf8)}`;
 }
 
 /** The text of a reason, with the code of the reply in front unless it is there. */
-export function replyWithCode({ code, enhanced, text }: BounceReason): string {
+export function replyWithCode({ code, enhanced, text }: DsnReason): string {
   if (code === undefined || text.startsWith(String(code))) return text;
   return [code, enhanced, text].filter((part) => part !== undefined).join(" ");
 }

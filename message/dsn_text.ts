@@ -1,11 +1,11 @@
 /**
- * The part of a bounce that people read: what happened, to whom, what the other
- * server said, and what can be done. Nothing here fails.
+ * The part of a notification that people read: what happened, to whom, what the
+ * other server said, and what can be done. Nothing here fails.
  *
  * @module
  */
 import { rfc5322Date } from "./date.ts";
-import type { BounceInput, BounceReason, FailedRecipient } from "./dsn_input.ts";
+import type { DsnAction, DsnInput, DsnReason, DsnRecipient } from "./dsn_input.ts";
 import { LONGEST_REMOTE_TEXT, replyWithCode, statusOf } from "./dsn_status.ts";
 import { foldText, LONGEST_ADDRESS, printable } from "./fold.ts";
 
@@ -24,11 +24,11 @@ const ADVICE: readonly (readonly [status: string, advice: string])[] = [
 const GENERAL_ADVICE = "If the answer does not say what to do, ask the recipient's administrator.";
 
 /** The text, with CRLF line ends. */
-export function explanation(input: BounceInput): string {
+export function explanation(input: DsnInput): string {
   return [
     foldText("", `This is the mail system at ${input.hostname}.`),
     foldText("", opening(input)),
-    ...input.failed.map(recipientText),
+    ...input.recipients.map((one) => recipientText(input.action, one)),
     foldText(
       "",
       "This notice was made by a program; replies to it are not read. A report for " +
@@ -37,23 +37,48 @@ export function explanation(input: BounceInput): string {
   ].join("\r\n");
 }
 
-function opening({ arrived, failed, id }: BounceInput): string {
-  const whom = failed.length === 1 ? "this recipient" : `these ${failed.length} recipients`;
-  return `Your message, accepted on ${rfc5322Date(arrived)} as ${id}, could not be delivered to ` +
-    `${whom}. It will not be tried again.`;
+function opening({ action, arrived, recipients, id }: DsnInput): string {
+  const several = recipients.length > 1;
+  const whom = several ? `these ${recipients.length} recipients` : "this recipient";
+  const message = `Your message, accepted on ${rfc5322Date(arrived)} as ${id},`;
+  switch (action) {
+    case "failed":
+      return `${message} could not be delivered to ${whom}. It will not be tried again.`;
+    case "delayed":
+      return `${message} has not been delivered to ${whom} yet. It is being tried further; ` +
+        "you need not send it again.";
+    case "relayed":
+      return `${message} was handed on for ${whom}, to a mail system that sends no ` +
+        "notifications. You will only hear more if it fails there.";
+    case "delivered":
+      return `${message} was delivered to ${whom}.`;
+  }
 }
 
-function recipientText({ address, reason }: FailedRecipient): string {
-  const who = speaker(reason);
-  const intro = reason.permanent ? who : `It was tried until its time ran out. ${who}`;
+function recipientText(action: DsnAction, recipient: DsnRecipient): string {
+  const { address, reason } = recipient;
+  const said = printable(replyWithCode(reason), LONGEST_REMOTE_TEXT);
   return foldText("", `<${printable(address, LONGEST_ADDRESS)}>`) +
-    foldText("    ", intro) +
-    foldText("        ", printable(replyWithCode(reason), LONGEST_REMOTE_TEXT)) +
-    foldText("    ", adviceFor(statusOf(reason)));
+    (said === "" ? "" : foldText("    ", introduction(action, reason))) +
+    (said === "" ? "" : foldText("        ", said)) +
+    closing(action, recipient);
+}
+
+/** What stands before the reply or the reason. */
+function introduction(action: DsnAction, reason: DsnReason): string {
+  const isOver = action === "failed" && !reason.permanent;
+  return (isOver ? "It was tried until its time ran out. " : "") + speaker(reason);
+}
+
+/** What can be done, or what will be. */
+function closing(action: DsnAction, { reason, retryUntil }: DsnRecipient): string {
+  if (action === "failed") return foldText("    ", adviceFor(statusOf(action, reason)));
+  if (retryUntil === undefined) return "";
+  return foldText("    ", `It is tried until ${rfc5322Date(retryUntil)}.`);
 }
 
 /** Who said what follows: a remote reply, or we about a host, or we. */
-function speaker({ code, hop }: BounceReason): string {
+function speaker({ code, hop }: DsnReason): string {
   if (hop === undefined) return "The reason:";
   const host = printable(hop, 300);
   return code === undefined ? `Failure at ${host}:` : `${host} said:`;

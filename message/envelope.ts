@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { DsnRequest } from "./dsn_request.ts";
 
 /** The TLS session of a connection. */
 export interface TlsInfo {
@@ -43,4 +44,6 @@ export interface Envelope {
   readonly body: "7BIT" | "8BITMIME";
   /** Who brought it. */
   readonly client: ClientInfo;
+  /** What its sender asked to be told (RFC 3461); absent when nothing. */
+  readonly dsn?: DsnRequest;
 }

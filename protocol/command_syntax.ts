@@ -96,7 +96,7 @@ export function mail(argument: string): Parsed<MailCommand> {
   return parsed({ reversePath: address, ...params.value });
 }
 
-/** `TO:<forward-path>`; of recipients without a domain only postmaster is known (RFC 5321 §4.1.1.3). */
+/** `TO:<forward-path> [parameters]`; of recipients without a domain only postmaster is known (RFC 5321 §4.1.1.3). */
 export function rcpt(argument: string): Parsed<RcptCommand> {
   if (argument.slice(0, 3).toUpperCase() !== "TO:") {
     return refused(501, "5.5.4", "Syntax: RCPT TO:<address>");
@@ -109,5 +109,5 @@ export function rcpt(argument: string): Parsed<RcptCommand> {
     return refused(501, "5.1.3", "Recipient needs a domain");
   }
   const params = parseRcptParams(text.slice(end));
-  return params.ok ? parsed({ address, domain }) : params;
+  return params.ok ? parsed({ address, domain, ...params.value }) : params;
 }

@@ -67,6 +67,11 @@ export class Extensions {
     return this.keywords.has("SMTPUTF8");
   }
 
+  /** RFC 3461. */
+  get dsn(): boolean {
+    return this.keywords.has("DSN");
+  }
+
   /** RFC 3207. */
   get startTls(): boolean {
     return this.keywords.has("STARTTLS");

@@ -6,11 +6,12 @@
  * @module
  */
 import type { MaybePromise } from "../base/maybe_promise.ts";
+import type { DsnRequest, RecipientRequest } from "../message/dsn_request.ts";
 import type { ClientInfo, Envelope } from "../message/envelope.ts";
 import type { SmtpReply } from "./reply.ts";
 
-/** A parsed MAIL command (RFC 5321 §4.1.1.2). */
-export interface MailCommand {
+/** A parsed MAIL command (RFC 5321 §4.1.1.2), with RET and ENVID (RFC 3461) where they were given. */
+export interface MailCommand extends Pick<DsnRequest, "ret" | "envid"> {
   /** The mailbox; `""` for `<>`. */
   readonly reversePath: string;
   /** The SIZE parameter in octets (RFC 1870). */
@@ -21,8 +22,8 @@ export interface MailCommand {
   readonly smtputf8: boolean;
 }
 
-/** A parsed RCPT command (RFC 5321 §4.1.1.3). */
-export interface RcptCommand {
+/** A parsed RCPT command (RFC 5321 §4.1.1.3), with NOTIFY and ORCPT (RFC 3461) where they were given. */
+export interface RcptCommand extends RecipientRequest {
   /** The mailbox: source routes are dropped, `Postmaster` without a domain stays as it is. */
   readonly address: string;
   /** Its domain as the mail system compares it: lower case, A-labels, no trailing dot; an address literal in its brackets; `""` for bare `postmaster`. */

@@ -38,6 +38,11 @@ function isWideText(unit: number): boolean {
   return unit > 0x9f && !MISREAD.has(unit);
 }
 
+/** Whether a code point beyond US-ASCII is one that other programs read as a line end, `@`, `<` or `>`. */
+export function isMisread(point: number): boolean {
+  return MISREAD.has(point);
+}
+
 /** Where the local part that starts at `at` ends (exclusive), or -1 when none starts there. */
 export function localPartEnd(text: string, at: number): number {
   return text.charCodeAt(at) === QUOTE ? quotedEnd(text, at + 1) : dotStringEnd(text, at);

@@ -1,18 +1,32 @@
 /**
  * The parameters of MAIL and RCPT (RFC 5321 §4.1.1.11): SIZE (RFC 1870), BODY
- * (RFC 6152) and SMTPUTF8 (RFC 6531) for MAIL, none for RCPT. A keyword that is
- * not offered is answered 555 5.5.4, anything else that is wrong 501 5.5.4.
+ * (RFC 6152), SMTPUTF8 (RFC 6531), RET and ENVID (RFC 3461) for MAIL, NOTIFY and
+ * ORCPT (RFC 3461) for RCPT. A keyword that is not offered is answered 555 5.5.4,
+ * anything else that is wrong 501 5.5.4.
  *
  * @module
  */
+import type { RecipientRequest } from "../message/dsn_request.ts";
+import {
+  MAIL_DSN_LENGTH,
+  parseEnvid,
+  parseNotify,
+  parseOrcpt,
+  parseRet,
+  RCPT_DSN_LENGTH,
+} from "./dsn_params.ts";
 import type { MailCommand } from "./handler.ts";
 import { type Parsed, parsed, refused } from "./parsed.ts";
 
 /** What the parameters of MAIL say. */
 export type MailParams = Omit<MailCommand, "reversePath">;
 
-/** Octets they add to the line of MAIL: SIZE (RFC 1870 §6), BODY (RFC 6152 §2), SMTPUTF8 (RFC 6531 §3.1). */
-export const MAIL_PARAMS_LENGTH: number = 26 + 17 + 10;
+/** Octets they add to the line of MAIL: SIZE (RFC 1870 §6), BODY (RFC 6152 §2), SMTPUTF8 (RFC 6531 §3.1), RET and ENVID. */
+export const MAIL_PARAMS_LENGTH: number = 26 + 17 + 10 + MAIL_DSN_LENGTH;
+/** Octets that parameters add to the line of RCPT. */
+export const RCPT_PARAMS_LENGTH: number = RCPT_DSN_LENGTH;
+/** Octets that parameters add to any line. */
+export const PARAMS_LENGTH: number = Math.max(MAIL_PARAMS_LENGTH, RCPT_PARAMS_LENGTH);
 
 /** One `KEYWORD[=VALUE]`. */
 interface Param {
@@ -20,8 +34,8 @@ interface Param {
   readonly value?: string;
 }
 
-/** esmtp-keyword, and esmtp-value: printable US-ASCII without "=" and space. */
-const PARAM = /^([a-z0-9][a-z0-9-]*)(?:=([!-<>-~]+))?$/i;
+/** esmtp-keyword, and esmtp-value: printable US-ASCII without "=" and space, and UTF-8 (RFC 6531 §3.3). */
+const PARAM = /^([a-z0-9][a-z0-9-]*)(?:=((?:[!-<>-~]|[\u0080-\uffff])+))?$/i;
 /** size-value (RFC 1870 §4). */
 const SIZE = /^[0-9]{1,20}$/;
 
@@ -69,18 +83,36 @@ function parseMailParam({ keyword, value }: Param): Parsed<Partial<MailParams>> 
     case "SMTPUTF8":
       if (value !== undefined) return refused(501, "5.5.4", "SMTPUTF8 takes no value");
       return parsed({ smtputf8: true });
+    case "RET":
+      return parseRet(value);
+    case "ENVID":
+      return parseEnvid(value);
     default:
       return refused(555, "5.5.4", `Parameter ${keyword} not recognized`);
   }
 }
 
-/** Checks what follows the path of RCPT: nothing may. */
-export function parseRcptParams(text: string): Parsed<void> {
+/** Reads what follows the path of RCPT. */
+export function parseRcptParams(text: string): Parsed<RecipientRequest> {
   const split = splitParams(text);
   if (!split.ok) return split;
-  const first = split.value[0];
-  if (first !== undefined) {
-    return refused(555, "5.5.4", `Parameter ${first.keyword} not recognized`);
+  let result: RecipientRequest = {};
+  for (const param of split.value) {
+    const setting = parseRcptParam(param);
+    if (!setting.ok) return setting;
+    result = { ...result, ...setting.value };
   }
-  return parsed(undefined);
+  return parsed(result);
+}
+
+/** What one parameter of RCPT sets. */
+function parseRcptParam({ keyword, value }: Param): Parsed<RecipientRequest> {
+  switch (keyword) {
+    case "NOTIFY":
+      return parseNotify(value);
+    case "ORCPT":
+      return parseOrcpt(value);
+    default:
+      return refused(555, "5.5.4", `Parameter ${keyword} not recognized`);
+  }
 }

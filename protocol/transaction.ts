@@ -4,8 +4,9 @@
  *
  * @module
  */
+import type { DsnRequest, RecipientRequest } from "../message/dsn_request.ts";
 import type { ClientInfo, Envelope, TlsInfo } from "../message/envelope.ts";
-import type { MailCommand } from "./handler.ts";
+import type { MailCommand, RcptCommand } from "./handler.ts";
 
 /** What MAIL and RCPT have said so far. */
 export interface Transaction {
@@ -13,8 +14,28 @@ export interface Transaction {
   readonly mail: MailCommand;
   /** The recipients that were accepted. */
   readonly recipients: string[];
+  /** What was asked about each of them; absent while nothing was asked of any. */
+  requests?: RecipientRequest[];
   /** How many RCPT commands were refused, for whatever reason. */
   refused: number;
+}
+
+/** Adds a recipient that was accepted. */
+export function addRecipient(transaction: Transaction, rcpt: RcptCommand): void {
+  const { notify, orcpt } = rcpt;
+  const { recipients } = transaction;
+  if (notify !== undefined || orcpt !== undefined) {
+    transaction.requests ??= recipients.map(() => ({}));
+  }
+  transaction.requests?.push({ notify, orcpt });
+  recipients.push(rcpt.address);
+}
+
+/** What the sender asked to be told; undefined when nothing. */
+function dsnRequest({ mail, requests }: Transaction): DsnRequest | undefined {
+  const { ret, envid } = mail;
+  const isNone = ret === undefined && envid === undefined && requests === undefined;
+  return isNone ? undefined : { ret, envid, recipients: requests };
 }
 
 /** The envelope of a transaction. */
@@ -24,7 +45,9 @@ export function envelopeOf(transaction: Transaction, client: ClientInfo): Envelo
   // RFC 6531 §4.3: the keyword of a message that came with SMTPUTF8.
   const protocol = client.tls === undefined ? "UTF8SMTP" : "UTF8SMTPS";
   const sender = smtputf8 ? { ...client, protocol } : client;
-  return { reversePath, recipients, smtputf8, body, client: sender };
+  const dsn = dsnRequest(transaction);
+  const envelope = { reversePath, recipients, smtputf8, body, client: sender };
+  return dsn === undefined ? envelope : { ...envelope, dsn };
 }
 
 /** A client that has not said HELO or EHLO. */

@@ -12,10 +12,11 @@ import type { Envelope, TlsInfo } from "../message/envelope.ts";
  * What is known of one recipient.
  * - `waiting`: to be tried at `nextAttempt`; "deferred" once `attempts` is above 0
  * - `delivered`: a next hop took it, or it was dropped by request
+ * - `relayed`: a next hop took it that tells nobody, and its sender, who asked to be told, has not been yet
  * - `failed`: given up for good; its sender has not been told yet
  * - `bounced`: given up, and its sender told, or nobody is to be told
  */
-export type RecipientStatus = "waiting" | "delivered" | "failed" | "bounced";
+export type RecipientStatus = "waiting" | "delivered" | "relayed" | "failed" | "bounced";
 
 /** What a failure touches: this connection, every message to this host, this message wherever it goes, or one recipient. */
 export type FailureScope = "session" | "host" | "message" | "recipient";
@@ -53,6 +54,8 @@ export interface Recipient {
   nextAttempt: number;
   /** The last failure. */
   lastError?: DeliveryError;
+  /** Whether its sender was told that it is delayed. */
+  delayTold?: boolean;
 }
 
 /** One attempt to deliver to some recipients of a message: a line of its history. */
@@ -162,6 +165,8 @@ export interface RecipientChange {
   readonly nextAttempt?: number;
   /** Why, when not delivered. */
   readonly error?: DeliveryError;
+  /** Its sender was told that it is delayed. */
+  readonly delayTold?: true;
 }
 
 /** What came of an attempt. */
@@ -191,7 +196,7 @@ export interface Claim {
   settle(settlement: Settlement): Promise<void>;
   /**
    * Gives the claim back: the message waits for its next due recipient, or, when
-   * `failed` recipients are left, is due at once. After this the claim is dead.
+   * `failed` or `relayed` recipients are left, is due at once. After this the claim is dead.
    *
    * @param until ms since 1970: it is not due before. Not recorded on disk, a restart forgets it.
    */
@@ -235,7 +240,7 @@ export interface Queue {
   /**
    * Claims messages that are due now, longest due first, at most `limit`.
    * A message is due when one of its recipients waits and its time has come,
-   * or when one has `failed` and its sender has to be told.
+   * or when one is `failed` or `relayed` and its sender has to be told.
    * A message that cannot be read is set aside and logged, not returned.
    */
   claim(limit: number): Promise<Claim[]>;

@@ -58,16 +58,18 @@ function parseTime(iso: string): number {
 }
 
 function recipientToJson(recipient: Recipient): RecipientJson {
-  const { address, status, attempts, nextAttempt, lastError } = recipient;
-  if (status !== "waiting") return { address, status, attempts, lastError };
-  return { address, status, attempts, nextAttempt: isoTime(nextAttempt), lastError };
+  const { address, status, attempts, nextAttempt, lastError, delayTold } = recipient;
+  if (status !== "waiting") return { address, status, attempts, lastError, delayTold };
+  return { address, status, attempts, nextAttempt: isoTime(nextAttempt), lastError, delayTold };
 }
 
 function recipientFromJson(json: RecipientJson): Recipient {
-  const { address, status, attempts, lastError } = json;
+  const { address, status, attempts, lastError, delayTold } = json;
   const nextAttempt = json.nextAttempt === undefined ? 0 : parseTime(json.nextAttempt);
-  const recipient = { address, status, attempts, nextAttempt };
-  return lastError === undefined ? recipient : { ...recipient, lastError };
+  const recipient: Recipient = { address, status, attempts, nextAttempt };
+  if (lastError !== undefined) recipient.lastError = lastError;
+  if (delayTold !== undefined) recipient.delayTold = delayTold;
+  return recipient;
 }
 
 function messageToJson(message: QueuedMessage, content: string | undefined): MessageJson {

@@ -60,9 +60,15 @@ function deferRecipient(recipient: Recipient, change: RecipientChange): void {
   if (change.nextAttempt !== undefined) recipient.nextAttempt = Math.round(change.nextAttempt);
 }
 
-/** [R3] A next hop took it: finished. */
+/** [R3, R7] A next hop took it, and its sender was told where that was asked for: finished. */
 function deliverRecipient(recipient: Recipient): void {
   recipient.status = "delivered";
+  recipient.nextAttempt = 0;
+}
+
+/** [R6] A next hop took it, and its sender has to be told. */
+function relayRecipient(recipient: Recipient): void {
+  recipient.status = "relayed";
   recipient.nextAttempt = 0;
 }
 
@@ -83,11 +89,14 @@ function changeRecipient(recipient: Recipient, change: RecipientChange): void {
   if (isFinishedRecipient(recipient)) return;
   if (change.tried) recipient.attempts++;
   if (change.error !== undefined) recipient.lastError = change.error;
+  if (change.delayTold) recipient.delayTold = true;
   switch (change.status) {
     case "waiting":
       return deferRecipient(recipient, change);
     case "delivered":
       return deliverRecipient(recipient);
+    case "relayed":
+      return relayRecipient(recipient);
     case "failed":
       return failRecipient(recipient);
     case "bounced":
@@ -121,7 +130,7 @@ export function dueTime(message: QueuedMessage, now: number): number {
   if (message.held) return Infinity;
   let due = Infinity;
   for (const recipient of message.recipients) {
-    if (recipient.status === "failed") return now;
+    if (recipient.status === "failed" || recipient.status === "relayed") return now;
     if (recipient.status === "waiting") due = Math.min(due, recipient.nextAttempt);
   }
   return due;

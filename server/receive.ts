@@ -21,6 +21,7 @@ import type { MailCommand, MessageSink, RcptCommand, SessionHandler } from "../p
 import { LOCAL_ERROR, reply, replyText, type SmtpReply } from "../protocol/reply.ts";
 import { type Draft, type Queue, QueueError } from "../queue/queue.ts";
 import type { Endpoint } from "../transport/connection.ts";
+import { tellDelivered } from "./delivered.ts";
 import type { Events } from "./events.ts";
 
 /** What receiving needs of the server. */
@@ -37,6 +38,8 @@ export interface ReceiveOptions {
   readonly events: Events;
   /** Dates the Received fields. */
   readonly clock: Clock;
+  /** A number in [0, 1), for notifications. */
+  readonly random: () => number;
 }
 
 const SENDER_OK = reply(250, "2.1.0", "Sender OK");
@@ -252,10 +255,12 @@ class IncomingSink implements MessageSink {
   /** The hook's answer to the client, when it does not leave the message to the queue. */
   async #ask(hook: NonNullable<Hooks["message"]>): Promise<SmtpReply | undefined> {
     const { id, content } = this.#draft;
+    const message = { id, envelope: this.#envelope, content };
     try {
-      const verdict = await hook({ id, envelope: this.#envelope, content });
+      const verdict = await hook(message);
       if (!verdict || verdict.kind !== "take") return refusalOf(verdict);
       logger.info("message taken over", { id, from: this.#envelope.reversePath });
+      await tellDelivered(message, this.#options);
       return reply(250, "2.0.0", verdict.text);
     } catch (error) {
       logger.error("the message hook failed", { id, error });

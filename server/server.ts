@@ -171,6 +171,7 @@ class Server implements RunningServer {
       hooks,
       events: this.#events,
       clock: this.#clock,
+      random: Math.random,
     });
     return new Transport({
       listen,

@@ -55,7 +55,7 @@ Deno.test("without PIPELINING each command waits for the reply to the one before
   await withScript([], takeMail(), async (client, peer) => {
     const result = await client.transact(transactionOf());
     assertEquals(result, {
-      outcomes: [{ kind: "delivered", reply: "250 2.0.0 taken" }],
+      outcomes: [{ kind: "delivered", reply: "250 2.0.0 taken", tells: false }],
       reply: "250 2.0.0 taken",
       stale: false,
     });
@@ -166,7 +166,7 @@ Deno.test("of mixed recipients each gets its own outcome", async () => {
   await withScript(["PIPELINING"], script, async (client) => {
     const recipients = ["one@mx.test", "two@mx.test", "three@mx.test"];
     const result = await client.transact(transactionOf(undefined, { recipients }));
-    assertEquals(result.outcomes[0], { kind: "delivered", reply: "250 2.0.0 taken" });
+    assertEquals(result.outcomes[0], { kind: "delivered", reply: "250 2.0.0 taken", tells: false });
     assertEquals(errorOf(result, 1).scope, "recipient");
     assert(!errorOf(result, 1).permanent);
     assertEquals(errorOf(result, 2).text, "550 5.1.1 three");

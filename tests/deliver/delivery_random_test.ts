@@ -1,5 +1,6 @@
 /** Delivery among hosts that fail in every way at any moment: whatever happens, each recipient comes to one end. */
 import { assert, assertEquals } from "@std/assert";
+import { DEFAULT_DELIVERY } from "../../config/config.ts";
 import { QueueError } from "../../queue/queue.ts";
 import { type Answer, MailHost } from "../helpers/mail_host.ts";
 import { turns } from "../helpers/waiting.ts";
@@ -7,7 +8,7 @@ import { MINUTE, Rig } from "./delivery_rig.ts";
 import { WatchedQueue } from "./watched_queue.ts";
 
 const HOUR = 60 * MINUTE;
-const RETRY = { first: 5 * MINUTE, factor: 2, longest: HOUR, jitter: 0.1, lifetime: 3 * HOUR };
+const RETRY = { ...DEFAULT_DELIVERY.retry, longest: HOUR, lifetime: 3 * HOUR };
 
 const TROUBLE = [
   "421 4.3.2 going down",

@@ -1,5 +1,6 @@
 /** Destinations that do not answer: who is tried, who waits, and who goes when they answer again. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { DEFAULT_DELIVERY } from "../../config/config.ts";
 import { type Answer, MailHost } from "../helpers/mail_host.ts";
 import { Gate, turns, until } from "../helpers/waiting.ts";
 import { deadHost, MINUTE, Rig } from "./delivery_rig.ts";
@@ -96,8 +97,7 @@ Deno.test("more mail than is kept ready for a destination waits in the queue, an
 
 Deno.test("mail that waits for a destination too long is bounced without being tried", async () => {
   await using home = new MailHost();
-  const retry = { first: 5 * MINUTE, factor: 2, longest: 4 * 60 * MINUTE, jitter: 0.1 };
-  const settings = { retry: { ...retry, lifetime: 60 * MINUTE } };
+  const settings = { retry: { ...DEFAULT_DELIVERY.retry, lifetime: 60 * MINUTE } };
   await using rig = new Rig({ "one.test": [deadHost()], "me.test": [home.host] }, { settings });
   await rig.sendMany(10, "a@one.test");
   rig.delivery.start();
@@ -115,9 +115,9 @@ Deno.test("mail that waits for a destination too long is bounced without being t
 Deno.test("mail past its time does not go round in circles while its destination has no room", async () => {
   await using host = new MailHost(() => new Gate().wait());
   const queue = new WatchedQueue();
-  const retry = { first: 5 * MINUTE, factor: 2, longest: 60 * MINUTE, jitter: 0.1 };
+  const { retry } = DEFAULT_DELIVERY;
   const settings = {
-    retry: { ...retry, lifetime: 60 * MINUTE },
+    retry: { ...retry, longest: 60 * MINUTE, lifetime: 60 * MINUTE },
     concurrencyPerDestination: 1,
     commandTimeout: 300 * MINUTE,
   };

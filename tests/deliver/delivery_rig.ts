@@ -14,6 +14,7 @@ import type {
   DeliveryObserver,
 } from "../../deliver/events.ts";
 import { Pool } from "../../deliver/pool.ts";
+import type { Envelope } from "../../message/envelope.ts";
 import type { Host, Route } from "../../deliver/route.ts";
 import { MemoryQueue } from "../../queue/memory_queue.ts";
 import type { Queue, QueuedMessage } from "../../queue/queue.ts";
@@ -73,7 +74,11 @@ export class Rig implements AsyncDisposable {
   }
 
   /** Queues a message; gives its id. */
-  async send(recipients: string | readonly string[], from = "sender@me.test"): Promise<string> {
+  async send(
+    recipients: string | readonly string[],
+    from = "sender@me.test",
+    more: Partial<Envelope> = {},
+  ): Promise<string> {
     const draft = this.queue.draft();
     await draft.write(encode("Subject: x\r\n\r\nHello\r\n"));
     const { id } = await draft.commit({
@@ -82,6 +87,7 @@ export class Rig implements AsyncDisposable {
       smtputf8: false,
       body: "7BIT",
       client: { address: "127.0.0.1", port: 1, helo: "client.test", protocol: "ESMTP" },
+      ...more,
     });
     return id;
   }

@@ -12,7 +12,7 @@ const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 const settings = DEFAULT_DELIVERY;
 
-const DELIVERED: RecipientOutcome = { kind: "delivered", reply: "250 2.0.0 OK" };
+const DELIVERED: RecipientOutcome = { kind: "delivered", reply: "250 2.0.0 OK", tells: false };
 const HOST = { name: "mx.example.org", address: "192.0.2.1", port: 25 };
 
 function failed(error: Partial<DeliveryError>): RecipientOutcome {

@@ -2,17 +2,18 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import fc from "fast-check";
 import { concat, decode, encode, isAscii } from "../../base/bytes.ts";
 import {
-  type Bounce,
-  type BounceInput,
-  type BounceReason,
-  buildBounce,
+  buildDsn,
+  type Dsn,
+  type DsnAction,
+  type DsnInput,
+  type DsnReason,
   RETURNED_CONTENT,
 } from "../../message/dsn.ts";
 import { parseWithPython, python, type PythonPart } from "../helpers/python_email.ts";
 
 const NOW = Date.UTC(2026, 0, 5, 6, 7, 8);
 
-const REFUSED: BounceReason = {
+const REFUSED: DsnReason = {
   code: 550,
   enhanced: "5.1.1",
   text: "550 5.1.1 no such user",
@@ -24,28 +25,30 @@ const ORIGINAL = "Received: from a\r\n\tby b\r\nSubject: Hello\r\nFrom: ann@exam
   "Dear Bob,\r\n.\r\n--=_boundary\r\n";
 
 /** A bounce of `content`; `random` is constant so that its boundary can be known. */
-function bounce(changes: Partial<BounceInput> & { original?: string | Uint8Array } = {}): Bounce {
+function bounce(changes: Partial<DsnInput> & { original?: string | Uint8Array } = {}): Dsn {
   const original = changes.original ?? ORIGINAL;
   const content = typeof original === "string" ? encode(original) : original;
-  return buildBounce({
+  return buildDsn({
+    action: "failed",
+    headersOnly: false,
     hostname: "mx.example.org",
     id: "01JQ0000000000000000000000",
     reversePath: "ann@example.org",
     arrived: NOW - 60_000,
     size: content.length,
     content,
-    failed: [{ address: "bob@example.net", reason: REFUSED, lastAttempt: NOW - 1000 }],
+    recipients: [{ address: "bob@example.net", reason: REFUSED, lastAttempt: NOW - 1000 }],
     now: NOW,
     random: () => 0.5,
     ...changes,
   });
 }
 
-function reasonBounce(changes: Partial<BounceReason>): Bounce {
-  return bounce({ failed: [{ address: "b@example.net", reason: { ...REFUSED, ...changes } }] });
+function reasonBounce(changes: Partial<DsnReason>): Dsn {
+  return bounce({ recipients: [{ address: "b@example.net", reason: { ...REFUSED, ...changes } }] });
 }
 
-async function parse(...bounces: Bounce[]): Promise<PythonPart[]> {
+async function parse(...bounces: Dsn[]): Promise<PythonPart[]> {
   const [parts] = await parseWithPython(bounces.map(({ content }) => content));
   return parts!;
 }
@@ -55,7 +58,7 @@ function headerOf(part: PythonPart | undefined, name: string): string | undefine
 }
 
 /** What SMTP demands of any message: CRLF line ends only, bounded lines; and no octet above 127 unless said. */
-function assertSendable({ content, eightBit }: Bounce): void {
+function assertSendable({ content, eightBit }: Dsn): void {
   assertEquals(content.some((octet) => octet > 127), eightBit);
   const lines = decode(content).split("\r\n");
   for (const line of lines) {
@@ -84,7 +87,7 @@ const pythonTest = (name: string, fn: () => Promise<void>): void =>
 
 pythonTest("Python reads a bounce as multipart/report with its delivery status", async () => {
   const made = bounce({
-    failed: [
+    recipients: [
       { address: "bob@example.net", reason: REFUSED, lastAttempt: NOW - 1000 },
       {
         address: "carol@example.com",
@@ -199,7 +202,7 @@ pythonTest("a header section that is not even UTF-8 comes back readable", async 
 pythonTest(
   "a recipient's UTF-8 address has its 7-bit form in a 7-bit bounce (RFC 6533 §3)",
   async () => {
-    const made = bounce({ failed: [{ address: "bøb+x@bücher.example", reason: REFUSED }] });
+    const made = bounce({ recipients: [{ address: "bøb+x@bücher.example", reason: REFUSED }] });
     assertSendable(made);
     assertEquals(made.smtputf8, false);
     const parts = await parse(made);
@@ -215,7 +218,7 @@ pythonTest("a bounce to a UTF-8 address needs SMTPUTF8 and has the types of RFC 
   const made = bounce({
     reversePath: "änn@example.org",
     original,
-    failed: [{ address: "bøb@example.net", reason: { ...REFUSED, text: "550 5.1.1 nö" } }],
+    recipients: [{ address: "bøb@example.net", reason: { ...REFUSED, text: "550 5.1.1 nö" } }],
   });
   assertSendable(made);
   assertEquals([made.smtputf8, made.eightBit], [true, true]);
@@ -230,8 +233,39 @@ pythonTest("a bounce to a UTF-8 address needs SMTPUTF8 and has the types of RFC 
   assertMatch(decode(large.content), /Content-Type: message\/global-headers\r\n/);
 });
 
+pythonTest(
+  "Python reads what is told of recipients that did not fail, and of whom their sender meant",
+  async () => {
+    const reason = { code: 250, enhanced: "2.0.0", text: "250 2.0.0 taken", permanent: true };
+    const busy = { code: 450, enhanced: "4.2.1", text: "450 4.2.1 busy", permanent: false };
+    const orcpt = "rfc822;Bob+2Bx+40y@example.org";
+    const cases: readonly [DsnAction, DsnReason, status: string][] = [
+      ["delayed", busy, "4.2.1"],
+      ["relayed", reason, "2.0.0"],
+      ["delivered", { text: "", permanent: true }, "2.0.0"],
+    ];
+    for (const [action, why, status] of cases) {
+      const retryUntil = action === "delayed" ? NOW + 1000 : undefined;
+      const recipients = [{ address: "b@example.net", orcpt, reason: why, retryUntil }];
+      const made = bounce({ action, envid: "QQ+20+2B1", headersOnly: true, recipients });
+      assertSendable(made);
+      const parts = await parse(made);
+      assertReport(parts);
+      assertEquals(headerOf(parts[3], "original-envelope-id"), "QQ +1");
+      assertEquals(headerOf(parts[4], "original-recipient"), "rfc822; Bob+x@y@example.org");
+      assertEquals(headerOf(parts[4], "action"), action);
+      assertEquals(headerOf(parts[4], "status"), status);
+      assertEquals(
+        headerOf(parts[4], "will-retry-until"),
+        retryUntil && "Mon, 05 Jan 2026 06:07:09 +0000",
+      );
+      assertEquals(parts.at(-1)!.type, "text/rfc822-headers");
+    }
+  },
+);
+
 Deno.test("the boundary does not occur in the original, even when its sender guessed it", () => {
-  const boundary = (made: Bounce): string => /boundary="([^"]+)"/.exec(decode(made.content))![1]!;
+  const boundary = (made: Dsn): string => /boundary="([^"]+)"/.exec(decode(made.content))![1]!;
   const guessed = boundary(bounce());
   const made = bounce({ original: `Subject: x\r\n\r\n--${guessed}\r\n--${guessed}--\r\n` });
   assert(boundary(made) !== guessed);
@@ -272,7 +306,7 @@ pythonTest(
     const hostile = 'a\r\nBcc: x@y\r\n\r\n--=_"' + "é".repeat(1000);
     const made = bounce({
       reversePath: "ann\r\nBcc: all@example.org\r\n\r\n@example.org",
-      failed: [{ address: hostile + "@example.net", reason: REFUSED }],
+      recipients: [{ address: hostile + "@example.net", reason: REFUSED }],
       original: `Subject: ${"x".repeat(300_000)}\r\nX: ${hostile.replaceAll("\r\n", "\r")}\r\n\r\n`,
     });
     assertSendable(made);
@@ -294,7 +328,7 @@ pythonTest("whatever is put in, the bounce is one valid report of three parts", 
     fc.record({
       reversePath: fc.oneof(text, fc.constant("ann@example.org")),
       original: fc.array(line, { maxLength: 20 }).map((lines) => lines.join("\r\n")),
-      failed: fc.array(
+      recipients: fc.array(
         fc.record({
           address: text,
           reason: fc.record({
@@ -316,12 +350,12 @@ pythonTest("whatever is put in, the bounce is one valid report of three parts", 
     assertEquals(each.smtputf8, !isAscii(input.reversePath));
     assertReport(trees[i]!);
     const blocks = trees[i]!.filter((_, at) => isStatusBlock(trees[i]!, at));
-    if (!each.smtputf8) assertEquals(blocks.length, 1 + input.failed.length);
+    if (!each.smtputf8) assertEquals(blocks.length, 1 + input.recipients.length);
   }
 });
 
 Deno.test("the text for people says what was answered, by whom, and what to do", () => {
-  const texts: [Partial<BounceReason>, RegExp][] = [
+  const texts: [Partial<DsnReason>, RegExp][] = [
     [
       {},
       /mx\.example\.net\[192\.0\.2\.1\]:25 said:\r\n {8}550 5\.1\.1 no such user\r\n {4}Check that/,

@@ -202,6 +202,37 @@ export function testContract(store: string, withQueue: WithQueue): void {
     assertEquals([...summary!.domains].sort(), ["a.example", "c.example"]);
   });
 
+  contract(
+    "a relayed recipient is due at once until its sender was told, and is never tried again",
+    async (queue, clock) => {
+      await put(queue, "hello");
+      const claim = await claimOne(queue);
+      await claim.settle(changes({ index: 0, status: "relayed", tried: true }));
+      claim.release();
+      assertEquals(queue.nextDue(), clock.now());
+      const again = await claimOne(queue);
+      assertEquals(again.message.recipients[0]!.status, "relayed");
+      await again.settle(changes({ index: 0, status: "delivered", tried: false }));
+      again.release();
+      assertEquals(queue.counts().messages, 0);
+    },
+  );
+
+  contract(
+    "that a sender was told of a delay is recorded, and changes nothing else",
+    async (queue, clock) => {
+      const { id } = await put(queue, "hello");
+      const claim = await claimOne(queue);
+      const next = clock.now() + 5 * MINUTE;
+      await claim.settle(changes(deferred(next)));
+      await claim.settle(changes({ index: 0, status: "waiting", tried: false, delayTold: true }));
+      claim.release();
+      assertEquals(queue.nextDue(), next);
+      const [recipient] = (await queue.read(id))!.recipients;
+      assertEquals([recipient!.delayTold, recipient!.attempts], [true, 1]);
+    },
+  );
+
   contract("a failed recipient is due at once until its sender was told", async (queue, clock) => {
     await put(queue, "hello");
     const claim = await claimOne(queue);

@@ -30,6 +30,29 @@ Deno.test("a record read is the record written, for any content", () => {
   }));
 });
 
+Deno.test("what a sender asked to be told, and what it was told, is in the record", () => {
+  const made = message();
+  const recipients = [{ notify: ["SUCCESS" as const], orcpt: "rfc822;a+40b" }];
+  const asked = { ...made, envelope: { ...made.envelope, dsn: { envid: "1", recipients } } };
+  asked.recipients[0]!.delayTold = true;
+  const found = readRecord(seal(queuedText(asked, "x")), 0);
+  assertEquals(found!.record, { type: "queued", message: asked, content: "x" });
+});
+
+Deno.test("a record of the first version of the program is read as ever", () => {
+  const text = '{"type":"queued","id":"01JZ0000000000000000000000","arrived":' +
+    '"2026-01-01T00:00:00.000Z","held":false,"size":1,"eightBit":false,"envelope":{"reversePath":' +
+    '"s@example.org","recipients":["a@b"],"smtputf8":false,"body":"7BIT","client":{"address":"",' +
+    '"port":0,"helo":"","protocol":""}},"recipients":[{"address":"a@b","status":"waiting",' +
+    '"attempts":0,"nextAttempt":"2026-01-01T00:00:00.000Z"}],"history":[],"content":"x"}';
+  const { record } = readRecord(seal(text), 0)!;
+  assert(record.type === "queued");
+  const nextAttempt = Date.UTC(2026, 0, 1);
+  const recipient = { address: "a@b", status: "waiting", attempts: 0, nextAttempt } as const;
+  assertEquals(record.message.recipients, [recipient]);
+  assertEquals(queuedText(record.message, "x"), text);
+});
+
 Deno.test("a record is a line of JSON whose length and check cover what it holds", () => {
   const line = new TextDecoder().decode(seal(queuedText(message(), "x\n")));
   assertEquals(line.indexOf("\n"), line.length - 1);

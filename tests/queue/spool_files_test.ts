@@ -22,6 +22,7 @@ import {
   contentOf,
   deferred,
   delivered,
+  envelopeTo,
   octetsOf,
   openQueue,
   put,
@@ -75,6 +76,30 @@ Deno.test("journal and message files fit the schema", () =>
     const files = (await names(directory)).filter((name) => name.endsWith(".json"));
     assertEquals(files.length, 3);
     for (const name of files) await assertFitsSchema(`${directory}/${name}`);
+  }));
+
+Deno.test("a message whose sender wants to be told of it fits the schema", () =>
+  withDirectory(async (directory) => {
+    const queue = await open(directory);
+    const recipients = [{ notify: ["SUCCESS" as const, "DELAY" as const], orcpt: "rfc822;d" }, {}];
+    const dsn = { ret: "HDRS" as const, envid: "QQ314159", recipients };
+    const envelope = { ...envelopeTo("d@example.com", "e@example.com"), dsn };
+    const { id } = await queue.draft().commit(envelope);
+    const claim = await claimOne(queue);
+    await claim.settle(changes(
+      { index: 0, status: "relayed", tried: true },
+      { ...deferred(60_000, 1), delayTold: true },
+    ));
+    await assertFitsSchema(`${directory}/${id}.json`);
+    await queue.close();
+    const reopened = await open(directory);
+    const message = await reopened.read(id);
+    assertEquals(message!.envelope.dsn, dsn);
+    assertEquals(message!.recipients.map(({ status, delayTold }) => [status, delayTold]), [
+      ["relayed", undefined],
+      ["waiting", true],
+    ]);
+    await reopened.close();
   }));
 
 Deno.test("the schema refuses what is not a record", () => {

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { accept, refuse, take } from "../../policy/hooks.ts";
-import { textOf } from "../queue/fixtures.ts";
+import { claimOne, textOf } from "../queue/fixtures.ts";
 import { assertUsable, inMemory, LOCAL_ERROR, onDisk, withReceiver } from "./receiving.ts";
 
 Deno.test("a connect hook is told the client, and may turn it away", () => {
@@ -66,6 +66,35 @@ Deno.test("a message hook reads the content and takes the message over, refuses 
     assertEquals(queue.counts().messages, 0);
     assert(taken.length === 1 && taken[0]!.endsWith(large + "\r\n"));
     await assertUsable(peer);
+    assertEquals(queue.counts().messages, 1);
+  });
+});
+
+Deno.test("a sender who wants to know is told that a hook has taken its message, of those it asked about", () => {
+  const hooks = { message: () => take() };
+  return withReceiver(onDisk, { hooks }, async ({ connect, queue }) => {
+    const peer = await connect();
+    await peer.hello();
+    await peer.ask("MAIL FROM:<ann@here.test> ENVID=QQ1 RET=FULL");
+    await peer.ask("RCPT TO:<bob@there.test> NOTIFY=SUCCESS ORCPT=rfc822;Bob@elsewhere.test");
+    await peer.ask("RCPT TO:<carol@there.test> NOTIFY=FAILURE");
+    await peer.ask("DATA");
+    assertEquals(await peer.ask("Subject: x\r\n\r\nbody\r\n."), "250 2.0.0 Message taken");
+    const claim = await claimOne(queue);
+    assertEquals([claim.message.envelope.reversePath, claim.message.envelope.recipients], ["", [
+      "ann@here.test",
+    ]]);
+    const notice = await textOf(claim.content());
+    assertMatch(notice, /^Original-Envelope-Id: QQ1\r$/m);
+    assertMatch(notice, /^Original-Recipient: rfc822; Bob@elsewhere\.test\r$/m);
+    assertMatch(notice, /^Final-Recipient: rfc822; bob@there\.test\r$/m);
+    assertMatch(notice, /^Action: delivered\r$/m);
+    assert(!notice.includes("carol@") && !notice.includes("body"));
+    claim.release();
+    assertEquals(await peer.ask("MAIL FROM:<>"), "250 2.1.0 Sender OK");
+    await peer.ask("RCPT TO:<bob@there.test> NOTIFY=SUCCESS");
+    await peer.ask("DATA");
+    assertEquals(await peer.ask("."), "250 2.0.0 Message taken");
     assertEquals(queue.counts().messages, 1);
   });
 });

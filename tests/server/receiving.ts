@@ -86,6 +86,7 @@ export function withReceiver(
       hooks,
       events: new Events(on),
       clock,
+      random: () => 0.5,
     });
     const welcome = (peer: Endpoint) => receiver.welcome(peer);
     const unbounded = (address: string) => relay.trusts(address);

@@ -44,8 +44,11 @@ export type Reading =
   | { readonly kind: "read"; readonly messages: readonly SentMessage[]; readonly ending: Ending }
   | { readonly kind: "fault"; readonly fault: string };
 
-/** Octets by which SIZE, BODY and SMTPUTF8 make the line of MAIL longer (RFC 1870, 6152, 6531). */
-const MAIL_EXTENSIONS = 26 + 17 + 10;
+/**
+ * Octets by which extensions make a command's line longer: MAIL by SIZE, BODY, SMTPUTF8,
+ * RET and ENVID (RFC 1870, 6152, 6531, 3461), RCPT by NOTIFY and ORCPT (RFC 3461).
+ */
+const EXTENSIONS = new Map([["MAIL", 26 + 17 + 10 + 9 + 107], ["RCPT", 29 + 507]]);
 
 /** A CR without LF or an LF without CR. */
 const BARE = /\r(?!\n)|(?<!\r)\n/;
@@ -125,7 +128,7 @@ class ExchangeReader {
 
   /** Whether a line can be a command at all, whatever it says. */
   #mayBe(line: string, verb: string): boolean {
-    const bound = this.#exchange.limits.commandLine + (verb === "MAIL" ? MAIL_EXTENSIONS : 0);
+    const bound = this.#exchange.limits.commandLine + (EXTENSIONS.get(verb) ?? 0);
     return line.length + 2 <= bound && !/[\0\r\n]/.test(line) && isUtf8(line);
   }
 

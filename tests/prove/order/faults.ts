@@ -85,7 +85,7 @@ export const FAULTS: readonly OrderFault[] = [
   {
     name: "takes a sender to be told before the bounce is durable",
     breaks: "recorded as ended before its end",
-    file: "deliver/bounce.ts",
+    file: "deliver/notify.ts",
     original: "const { id } = await draft.commit({",
     planted: "const { id } = draft;\n  void draft.commit({",
   },

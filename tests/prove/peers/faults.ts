@@ -56,8 +56,10 @@ export const FAULTS: readonly PeersFault[] = [
   {
     name: "takes every recipient for delivered when one is",
     file: "deliver/settle.ts",
-    original: 'if (outcome.kind === "delivered") return {',
-    planted: 'if (outcome.kind === "delivered" || anyDelivered) return {',
+    original:
+      'if (outcome.kind === "delivered") {\n    return { index, status: statusWhenTaken(message, index, outcome.tells)',
+    planted:
+      'if (outcome.kind === "delivered" || anyDelivered) {\n    return { index, status: statusWhenTaken(message, index, false)',
     stages: ["mixed, taken"],
   },
   {

@@ -41,9 +41,9 @@ export const FAULTS: readonly StepsFault[] = [
   {
     name: "takes a sender to be told before the bounce is queued",
     course: "bounce",
-    file: "deliver/bounce.ts",
-    original: "  const draft = deps.queue.draft();\n",
-    planted: "  const late = deps.queue.draft();\n" +
+    file: "deliver/notify.ts",
+    original: "  const draft = queue.draft();\n",
+    planted: "  const late = queue.draft();\n" +
       "  const draft = {\n" +
       "    write: (chunk) => late.write(chunk),\n" +
       "    commit(envelope) {\n" +

@@ -1,0 +1,91 @@
+/**
+ * What a sender is to be told of its message, and when: by default that a recipient
+ * failed, and what it asked for beyond that (RFC 3461). Pure.
+ *
+ * @module
+ */
+import type { RetrySchedule } from "../config/config.ts";
+import type { DsnAction } from "../message/dsn.ts";
+import { isWanted } from "../message/dsn_request.ts";
+import type { QueuedMessage, RecipientStatus } from "../queue/queue.ts";
+
+/** When a message is given up, ms since 1970. */
+export function expiry(message: QueuedMessage, schedule: RetrySchedule): number {
+  return message.arrived + schedule.lifetime;
+}
+
+/**
+ * When a sender is told that a recipient has to wait, ms since 1970; Infinity where it
+ * is not, or was told before. Only one who asked is told, unless the configuration
+ * says otherwise (RFC 3461 §4.1 leaves that to us).
+ */
+export function delayNoticeTime(
+  { arrived, envelope, recipients }: QueuedMessage,
+  index: number,
+  { delayNotice, unaskedDelayNotice }: RetrySchedule,
+): number {
+  if (envelope.dsn === undefined && unaskedDelayNotice === 0) return Infinity;
+  if (envelope.reversePath === "" || recipients[index]!.delayTold) return Infinity;
+  const asked = isWanted(envelope.dsn, index, "DELAY");
+  if (asked) return arrived + delayNotice;
+  const isToBeTold = asked === undefined && unaskedDelayNotice > 0;
+  return isToBeTold ? arrived + unaskedDelayNotice : Infinity;
+}
+
+/** The first time from `now` on at which a recipient's delay is to be told, ms since 1970; Infinity when there is none. */
+export function nextDelayNotice(
+  message: QueuedMessage,
+  now: number,
+  schedule: RetrySchedule,
+): number {
+  let next = Infinity;
+  for (let index = 0; index < message.recipients.length; index++) {
+    const time = delayNoticeTime(message, index, schedule);
+    if (time > now) next = Math.min(next, time);
+  }
+  return next;
+}
+
+/** What is to be told of a recipient now; undefined when nothing is. */
+export function newsOf(
+  message: QueuedMessage,
+  index: number,
+  now: number,
+  schedule: RetrySchedule,
+): DsnAction | undefined {
+  const { status, lastError } = message.recipients[index]!;
+  switch (status) {
+    case "failed":
+    case "relayed":
+      return status;
+    case "waiting": {
+      const isDelayed = lastError !== undefined && now < expiry(message, schedule) &&
+        now >= delayNoticeTime(message, index, schedule);
+      return isDelayed ? "delayed" : undefined;
+    }
+    case "delivered":
+    case "bounced":
+      return undefined;
+  }
+}
+
+/** Whether anything is to be told of any recipient now. */
+export function hasNews(message: QueuedMessage, now: number, schedule: RetrySchedule): boolean {
+  for (let index = 0; index < message.recipients.length; index++) {
+    if (newsOf(message, index, now, schedule) !== undefined) return true;
+  }
+  return false;
+}
+
+/**
+ * What a recipient is that a next hop took: `relayed` where the sender wants to hear
+ * of it and the next hop, which does not offer DSN, will not tell (RFC 3461 §5.2.2).
+ */
+export function statusWhenTaken(
+  { envelope }: QueuedMessage,
+  index: number,
+  hopTells: boolean,
+): RecipientStatus {
+  if (hopTells || envelope.reversePath === "") return "delivered";
+  return isWanted(envelope.dsn, index, "SUCCESS") ? "relayed" : "delivered";
+}

@@ -1,0 +1,116 @@
+/**
+ * Postfix as a next hop: a whole one in a directory of its own, which takes any mail
+ * and holds it, so that its own tools can tell what it took. Only root can start it;
+ * whoever is not has to be allowed to use sudo.
+ */
+import type { Host } from "../../deliver/route.ts";
+import { freePort } from "./free_port.ts";
+import { withTempDir } from "./temp_dir.ts";
+import { tool } from "./tools.ts";
+
+/** What starts a command as root. */
+const AS_ROOT = Deno.uid() === 0 ? [] : ["sudo", "-n"];
+
+/** Whether it can be had here. */
+export const hasPostfix: boolean = tool("postfix") !== undefined && tool("postcat") !== undefined &&
+  (Deno.uid() === 0 || tool("sudo") !== undefined);
+
+/** A running Postfix. */
+export class Postfix {
+  /** Where it listens. */
+  readonly host: Host;
+  readonly #config: string;
+
+  private constructor(host: Host, config: string) {
+    this.host = host;
+    this.#config = config;
+  }
+
+  /**
+   * Lets `check` use one that does not offer the given extensions.
+   *
+   * @param address the address of 127.0.0.0/8 and the port where it listens
+   */
+  static async use(
+    discard: readonly string[],
+    check: (postfix: Postfix) => Promise<void>,
+    { address = "127.0.0.1", port = freePort(address) }: { address?: string; port?: number } = {},
+  ): Promise<void> {
+    await withTempDir(async (directory) => {
+      await Deno.chmod(directory, 0o755); // its processes are not root's
+      const config = `${directory}/etc`;
+      for (const name of ["etc", "queue", "data"]) await Deno.mkdir(`${directory}/${name}`);
+      await Deno.writeTextFile(`${config}/main.cf`, mainCf(directory, address, discard));
+      await Deno.writeTextFile(`${config}/master.cf`, masterCf(`${address}:${port}`));
+      await rootly("chown", "postfix", `${directory}/data`);
+      await rootly("chown", "-R", "root", config, `${directory}/queue`);
+      try {
+        await rootly(tool("postfix")!, "-c", config, "start");
+        await check(new Postfix({ name: "mx.postfix.test", address, port }, config));
+      } finally {
+        await rootly(tool("postfix")!, "-c", config, "stop");
+        await rootly("rm", "-rf", `${directory}/queue`, `${directory}/data`, config);
+      }
+    });
+  }
+
+  /** What it holds: of each message the envelope and the header section, as postcat shows them. */
+  async messages(): Promise<string[]> {
+    const list = await rootly(tool("postqueue")!, "-c", this.#config, "-j");
+    const ids = list.split("\n").filter((line) => line !== "").map((line) =>
+      JSON.parse(line).queue_id as string
+    );
+    const shown: string[] = [];
+    for (const id of ids) {
+      shown.push(await rootly(tool("postcat")!, "-c", this.#config, "-e", "-h", "-b", "-q", id));
+    }
+    return shown;
+  }
+}
+
+async function rootly(...command: string[]): Promise<string> {
+  const [program, ...args] = [...AS_ROOT, ...command];
+  const options = { args, stdin: "null" } as const;
+  const { success, stdout, stderr } = await new Deno.Command(program!, options).output();
+  const text = new TextDecoder();
+  if (!success) throw new Error(`${command.join(" ")}: ${text.decode(stderr)}`);
+  return text.decode(stdout);
+}
+
+function mainCf(directory: string, address: string, discard: readonly string[]): string {
+  return `compatibility_level = 3.6
+queue_directory = ${directory}/queue
+data_directory = ${directory}/data
+maillog_file = ${directory}/data/mail.log
+maillog_file_prefixes = ${directory}
+myhostname = mx.postfix.test
+mydestination =
+alias_maps =
+alias_database =
+inet_interfaces = ${address}
+inet_protocols = ipv4
+mynetworks = 127.0.0.0/8
+smtputf8_enable = yes
+smtpd_client_restrictions = check_client_access static:HOLD
+smtpd_discard_ehlo_keywords = ${["silent-discard", ...discard].join(", ")}
+`;
+}
+
+function masterCf(listen: string): string {
+  return `${listen} inet n - n - - smtpd
+pickup unix n - n 60 1 pickup
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+tlsmgr unix - - n 1000? 1 tlsmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+showq unix n - n - - showq
+proxymap unix - - n - - proxymap
+anvil unix - - n - 1 anvil
+postlog unix-dgram n - n - 1 postlogd
+error unix - - n - - error
+retry unix - - n - - error
+`;
+}
