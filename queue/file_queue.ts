@@ -8,7 +8,7 @@
 import { log } from "../base/log.ts";
 import { isPromise, type MaybePromise } from "../base/maybe_promise.ts";
 import type { Envelope } from "../message/envelope.ts";
-import { forEachLimited, SharedTask } from "./concurrency.ts";
+import { forEachLimited, SharedTask, Turns } from "./concurrency.ts";
 import { type DraftOwner, FileDraft, type SealedContent } from "./file_draft.ts";
 import { denoFiles } from "./files.ts";
 import { newId } from "./id.ts";
@@ -42,8 +42,8 @@ import { WaitingList } from "./waiting_list.ts";
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
-/** How many messages are filed at a time when a segment is emptied or the queue closes. */
-const FILE_AT_ONCE = 32;
+/** How many messages are filed at a time: more would take descriptors, and time from mail that comes in. */
+const FILE_AT_ONCE = 8;
 /** When a message that cannot be read for now is looked at again, ms. */
 const READ_AGAIN = 60_000;
 
@@ -54,6 +54,7 @@ export class FileQueue implements Queue {
   readonly #space: SpaceWatch;
   readonly #store: SpoolStore;
   readonly #list = new WaitingList<SpoolEntry>();
+  readonly #filing = new Turns(FILE_AT_ONCE);
   readonly #drafts = new Map<string, FileDraft>();
   readonly #owner: DraftOwner;
   /** What goes on without anybody waiting for it. */
@@ -254,7 +255,7 @@ export class FileQueue implements Queue {
 
   /** Makes a message's state durable, once for all who ask meanwhile. @throws {QueueError} */
   #record(entry: SpoolEntry): Promise<void> {
-    entry.recording ??= new SharedTask(() => this.#recordNow(entry));
+    entry.recording ??= new SharedTask(() => this.#filing.run(() => this.#recordNow(entry)));
     return entry.recording.run();
   }
 
