@@ -12,7 +12,7 @@ import { forEachLimited, SharedTask, Turns } from "./concurrency.ts";
 import { type DraftOwner, FileDraft, type SealedContent } from "./file_draft.ts";
 import { denoFiles } from "./files.ts";
 import { newId } from "./id.ts";
-import { Journal, type Segment } from "./journal.ts";
+import { Journal } from "./journal.ts";
 import { LiveClaim } from "./live_claim.ts";
 import type { SpoolLock } from "./lock.ts";
 import {
@@ -44,6 +44,8 @@ const MIB = 1024 * KIB;
 
 /** How many messages are filed at a time: more would take descriptors, and time from mail that comes in. */
 const FILE_AT_ONCE = 8;
+/** When as many messages as this are to be read back from one segment, it is read as a whole. */
+const MANY = 100;
 /** When a message that cannot be read for now is looked at again, ms. */
 const READ_AGAIN = 60_000;
 
@@ -80,7 +82,7 @@ export class FileQueue implements Queue {
       onCrowded: () => this.#inBackground(emptying.run()),
       beforeRemoval: () => messageFiles.syncNames(),
     });
-    const emptying = new SharedTask(() => this.#emptyAll(journal.surplus()));
+    const emptying = new SharedTask(() => this.#emptySurplus(journal));
     this.#store = new SpoolStore({ files, clock, journal, messageFiles, contentBudget });
     this.#owner = {
       files,
@@ -289,12 +291,15 @@ export class FileQueue implements Queue {
   }
 
   /** Files what keeps old segments, so that they can go. Never rejects. */
-  async #emptyAll(segments: readonly Segment[]): Promise<void> {
-    for (const segment of segments) {
+  async #emptySurplus(journal: Journal): Promise<void> {
+    for (const segment of journal.surplus()) {
       this.#store.cleanUpAgain(segment);
       const entries = [...segment.needed].map((id) => this.#list.get(id));
-      const there = entries.filter((entry) => entry !== undefined);
-      await this.#fileAll(there.filter((entry) => entry.place.kind === "journal"));
+      const journaled = entries.filter((entry) => entry !== undefined)
+        .filter(({ place }) => place.kind === "journal");
+      const toRead = journaled.filter(({ stored }) => stored === undefined).length;
+      const file = () => this.#fileAll(journaled);
+      await (toRead < MANY ? file() : journal.withWhole(segment, file));
     }
   }
 

@@ -105,6 +105,8 @@ export class Journal {
   #running: Promise<void> | undefined;
   #cancelTimer: (() => void) | undefined;
   #buffer: Bytes = new Uint8Array(BATCH_SIZE);
+  /** A segment that is in memory because much of it is read back. */
+  #whole: { readonly segment: Segment; readonly bytes: Bytes } | undefined;
   /** The JSON texts that say where abandoned segments end; each leads every batch until one is durable. */
   #cuts: string[] = [];
 
@@ -166,8 +168,20 @@ export class Journal {
   }
 
   /** The octets of a record. */
-  read(position: Position): Promise<Bytes> {
-    return this.#options.files.readAt(position.segment.path, position.at, position.size);
+  async read({ segment, at, size }: Position): Promise<Bytes> {
+    if (segment === this.#whole?.segment) return this.#whole.bytes.subarray(at, at + size);
+    return await this.#options.files.readAt(segment.path, at, size);
+  }
+
+  /** Has a segment in memory while `work`, which reads back much of it; one at a time. When it cannot be read as a whole, each record is read by itself. */
+  async withWhole(segment: Segment, work: () => Promise<void>): Promise<void> {
+    const bytes = await this.#options.files.read(segment.path).catch(() => undefined);
+    this.#whole = bytes && { segment, bytes };
+    try {
+      await work();
+    } finally {
+      this.#whole = undefined;
+    }
   }
 
   /** Writes what is noted, gives up the segments that nobody needs, and ends. Never rejects. */

@@ -119,6 +119,45 @@ Deno.test("a burst that outruns the filing leaves few segments behind", async ()
   await queue.close();
 });
 
+/** Fills a segment with messages that are not in memory, and then so many more that it is emptied; gives how often it was read, as a whole and in parts. */
+async function readsOfEmptied(
+  disk: SimDisk,
+  count: number,
+): Promise<[whole: number, parts: number]> {
+  const first = `${SPOOL}/journal/00000001.jsonl`;
+  const reads: [number, number] = [0, 0];
+  const { read, readAt } = disk;
+  disk.read = (path) => {
+    if (path === first) reads[0]++;
+    return read.call(disk, path);
+  };
+  disk.readAt = (path, at, size) => {
+    if (path === first) reads[1]++;
+    return readAt.call(disk, path, at, size);
+  };
+  const queue = await open(disk, { segmentSize: 1000, contentBudget: 0 });
+  const texts = Array.from({ length: count }, (_, i) => `message ${i}`);
+  await Promise.all(texts.map((text) => put(queue, text)));
+  for (let i = 0; i < 500 && disk.paths().includes(first); i++) {
+    texts.push(`more ${i}`);
+    await put(queue, `more ${i}`);
+  }
+  assertEquals(await textsAfterCrash(disk), texts.sort());
+  await queue.close();
+  return reads;
+}
+
+Deno.test("a segment of which much is read back to be filed is read once", async () => {
+  assertEquals(await readsOfEmptied(new SimDisk(), 300), [1, 0]);
+  assertEquals(await readsOfEmptied(new SimDisk(), 50), [0, 50]);
+});
+
+Deno.test("a segment that cannot be read as a whole is read record by record", async () => {
+  const disk = new SimDisk();
+  disk.read = () => Promise.reject(systemError("EIO"));
+  assertEquals(await readsOfEmptied(disk, 300), [1, 300]);
+});
+
 Deno.test("a message that is filed while it is read from the journal is read from its file", async () => {
   const disk = new SimDisk();
   const queue = await open(disk, { contentBudget: 0 });
