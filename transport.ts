@@ -331,7 +331,7 @@ class ServedConnection {
   #read(): Promise<number | null> {
     const { limits, clock } = this.#options;
     const now = clock.now();
-    let awaited: Awaited = "commands";
+    let awaited: Awaited = this.#filled ? "content" : "commands";
     let timeout = limits.commandTimeout - (now - this.#waitingSince);
     if (this.#session.receiving) {
       awaited = this.#filled ? "more content" : "content";

@@ -10,14 +10,14 @@ import type { Bytes } from "../base/bytes.ts";
 /**
  * What is waited for.
  * - `commands`
- * - `content`, which may be short, or never come
+ * - `content`, which may be short, or never come; or commands, of which a whole buffer came the last time
  * - `more content`, of which a whole buffer came the last time
  */
 export type Awaited = "commands" | "content" | "more content";
 
 /** Octets: a few pipelined commands, a usual message, a block of a large one. */
 const SIZES: Readonly<Record<Awaited, number>> = {
-  "commands": 2048,
+  "commands": 1024,
   "content": 8 * 1024,
   "more content": 64 * 1024,
 };
