@@ -121,9 +121,14 @@ class Recovery {
 
   async #readRest(take: TakeEntry, signal: AbortSignal): Promise<void> {
     const { messages } = this.#listing;
+    // It must not be counted twice, not even for the moment in which it is taken in.
+    const takeUnread: TakeEntry = (entry) => {
+      messages.delete(entry.id);
+      take(entry);
+    };
     try {
       await forEachLimited(takeWhile(messages, () => !signal.aborted), READ_AT_ONCE, async (id) => {
-        await this.#takeFile(id, take).catch((error) => this.#leave(id, error));
+        await this.#takeFile(id, takeUnread).catch((error) => this.#leave(id, error));
         messages.delete(id);
       });
       if (signal.aborted) return;

@@ -344,6 +344,21 @@ Deno.test("mail is taken and delivered before what waits in files has been read"
   await queue.close();
 });
 
+Deno.test("a message is counted once while the files are read, at any moment", async () => {
+  const { disk, letRead } = await diskWithSlowFiles(20);
+  const queue = await FileQueue.open({ directory: SPOOL, clock: new TestClock(), files: disk });
+  const counts: number[] = [];
+  queue.onDue(() => counts.push(queue.counts().messages));
+  letRead();
+  for (let turn = 0; turn < 200; turn++) {
+    await Promise.resolve();
+    counts.push(queue.counts().messages);
+  }
+  await queue.allRead;
+  assertEquals(new Set(counts), new Set([20]));
+  await queue.close();
+});
+
 Deno.test("a queue closed before it has read what waits leaves it where it is", async () => {
   const { disk, ids, letRead } = await diskWithSlowFiles(20);
   disk.put(`${SPOOL}/${"0".repeat(26)}.eml`, encode("who named it is not known yet"));
