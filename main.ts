@@ -12,7 +12,10 @@ import { readCommandLine } from "./config/flags.ts";
 import { loadConfig, type Loaded } from "./config/load.ts";
 import { setUpLog } from "./config/log_setup.ts";
 import { helpText } from "./config/options.ts";
-import { ConfigError } from "./config/source.ts";
+import { ConfigError, type Source } from "./config/source.ts";
+import type { UserLine } from "./config/user_line.ts";
+import { userCommand, UserCommandError } from "./main/user_command.ts";
+import { UsersError } from "./policy/users.ts";
 import manifest from "./deno.json" with { type: "json" };
 import { type RunningServer, startServer } from "./server/server.ts";
 
@@ -43,16 +46,43 @@ async function run(args: readonly string[]): Promise<number> {
       case "version":
         console.log(`${PROGRAM} ${manifest.version}`);
         return OK;
-      case "serve": {
-        const variable = (name: string) => Deno.env.get(name);
-        return await serve(await loadConfig({ ...line, variable, machineName: Deno.hostname() }));
-      }
+      case "user":
+        return await user(line.line);
+      case "serve":
+        return await serve(await load(line));
+      default:
+        return line satisfies never;
     }
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     for (const problem of error.problems) console.error(`${PROGRAM}: ${problem}`);
     console.error(`${PROGRAM}: --help lists the options`);
     return USAGE;
+  }
+}
+
+/** The configuration, with what the command line says of it. */
+async function load(
+  { flags, configFile }: { flags: Source; configFile?: string },
+): Promise<Loaded> {
+  const variable = (name: string) => Deno.env.get(name);
+  return await loadConfig({ flags, configFile, variable, machineName: Deno.hostname() });
+}
+
+/** Changes or lists the users. */
+async function user({ action, users, configFile }: UserLine): Promise<number> {
+  const values = users === undefined ? {} : { users };
+  const { config } = await load({ flags: { values, where: () => "--users" }, configFile });
+  if (config.users === undefined) {
+    throw new ConfigError(["user: say with --users which file the users are in"]);
+  }
+  try {
+    for (const line of await userCommand(action, config.users)) console.log(line);
+    return OK;
+  } catch (error) {
+    if (!(error instanceof UserCommandError)) throw error;
+    console.error(`${PROGRAM}: ${error.message}`);
+    return FAILED;
   }
 }
 
@@ -69,10 +99,16 @@ async function serve({ config, logFormat, logLevel }: Loaded): Promise<number> {
     main.info("stopped");
     return OK;
   } catch (error) {
+    if (error instanceof UsersError) throw inConfiguration(error, config);
     main.error(error instanceof Error ? error.message : String(error));
     main.debug("where it failed", { error });
     return FAILED;
   }
+}
+
+/** What is wrong with the file of the users is as wrong as a setting. */
+function inConfiguration({ problems }: UsersError, { users }: Config): ConfigError {
+  return new ConfigError(problems.map((problem) => `users "${users}": ${problem}`));
 }
 
 /** Says where the server listens, who may relay, and what waits. */

@@ -36,6 +36,7 @@ export interface Server extends RunningServer {
  * @param options an address to listen on, such as `:2525` (port 0 takes a free one), or everything there is to set
  * @throws {TypeError} for an option that is wrong, naming it
  * @throws {ListenError} when an address cannot be listened on
+ * @throws {UsersError} when the file of the users cannot be read, or is none
  * @throws {SpoolError} when the spool is held by another process or cannot be used
  */
 export async function start(options: string | StartOptions = {}): Promise<Server> {
@@ -56,6 +57,7 @@ export type {
   Certificate,
   DeliverySettings,
   Limits,
+  ListenRole,
   NameServer,
   RetrySchedule,
   Smarthost,
@@ -75,6 +77,7 @@ export {
   accept,
   type Hooks,
   type IncomingMessage,
+  type Login,
   type Refuse,
   refuse,
   type Take,
@@ -96,4 +99,5 @@ export type { AcceptedEvent, Listeners, ServerEvents } from "./server/events.ts"
 export type { DeliveryTuning, StartOptions } from "./server/options.ts";
 export type { OutgoingMessage, SentMessage } from "./server/send.ts";
 export type { RunningServer } from "./server/server.ts";
+export { UsersError } from "./policy/users.ts";
 export { BoundAddress, ListenError } from "./transport.ts";

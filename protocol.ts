@@ -9,12 +9,21 @@
  */
 import { type Bytes, encodeInto, isAscii } from "./base/bytes.ts";
 import type { MaybePromise } from "./base/maybe_promise.ts";
-import type { ClientInfo, TlsInfo } from "./message/envelope.ts";
+import type { ClientInfo, TlsChannel } from "./message/envelope.ts";
+import {
+  AUTH_LINE_LENGTH,
+  type AuthCommand,
+  type AuthParties,
+  type AuthTurn,
+  offeredMechanisms,
+  openAuth,
+  parseAuth,
+} from "./protocol/auth.ts";
 import { ask, repeat, whenThere } from "./protocol/ask.ts";
 import { Budget } from "./protocol/budget.ts";
 import { type ChunkCommand, parseChunk } from "./protocol/chunk_reader.ts";
 import * as syntax from "./protocol/command_syntax.ts";
-import { type Action, type CommandTable, commandTable } from "./protocol/command_table.ts";
+import { type CommandTable, commandTable } from "./protocol/command_table.ts";
 import { Content } from "./protocol/content.ts";
 import { ehloReply, helpReply } from "./protocol/ehlo.ts";
 import type {
@@ -25,31 +34,38 @@ import type {
   Step,
 } from "./protocol/handler.ts";
 import { Input } from "./protocol/input.ts";
-import { type Line, LineReader } from "./protocol/line_reader.ts";
+import { LineReader } from "./protocol/line_reader.ts";
 import { needsUtf8 } from "./protocol/dsn_params.ts";
-import { MAIL_PARAMS_LENGTH, PARAMS_LENGTH, RCPT_PARAMS_LENGTH } from "./protocol/params.ts";
-import type { Parsed } from "./protocol/parsed.ts";
+import {
+  MAIL_PARAMS_LENGTH,
+  notRecognized,
+  PARAMS_LENGTH,
+  RCPT_PARAMS_LENGTH,
+} from "./protocol/params.ts";
 import * as replies from "./protocol/replies.ts";
 import { formatReply, isPositive, reply, replyBytes, type SmtpReply } from "./protocol/reply.ts";
 import {
   ALWAYS,
+  type AuthState,
   bdatState,
   type ChunkState,
   chunkState,
   type CommandState,
   type DataState,
   dataState,
-  OUT_OF_ORDER,
+  recipientsMissing,
   type SessionState,
   strayChunkState,
 } from "./protocol/session_state.ts";
 import {
   addRecipient,
+  authenticatedClient,
   envelopeOf,
   greetedClient,
   newClient,
   type Transaction,
 } from "./protocol/transaction.ts";
+import { understand, type Vocabulary } from "./protocol/understand.ts";
 
 /** Where a command that brings no message nearer is legal: everywhere. */
 const IDLE = { states: ALWAYS, idle: true };
@@ -72,7 +88,7 @@ export class ServerSession {
     row("EHLO domain", IDLE, syntax.helo, (session, name) => session.#hello("EHLO", name)),
     row("HELO domain", IDLE, syntax.helo, (session, name) => session.#hello("HELO", name)),
     row(
-      "MAIL FROM:<reverse-path> [SIZE=octets] [BODY=7BIT|8BITMIME] [SMTPUTF8] [RET=FULL|HDRS] [ENVID=xtext]",
+      "MAIL FROM:<reverse-path> [SIZE=octets] [BODY=7BIT|8BITMIME] [SMTPUTF8] [RET=FULL|HDRS] [ENVID=xtext] [AUTH=mailbox]",
       {
         states: ["greeted"],
         utf8: true,
@@ -116,8 +132,18 @@ export class ServerSession {
       syntax.nothing,
       (session) => session.#startTls(),
     ),
+    row(
+      "AUTH mechanism [initial-response]",
+      {
+        states: ["greeted"],
+        longer: AUTH_LINE_LENGTH,
+        keywords: ({ mechanisms }) =>
+          mechanisms.length > 0 ? [["AUTH", ...mechanisms].join(" ")] : [],
+      },
+      parseAuth,
+      (session, auth) => session.#auth(auth),
+    ),
     row("QUIT", { states: ALWAYS }, syntax.nothing, (session) => session.#quit()),
-    row("AUTH", UNLISTED, syntax.anything, (session) => session.#notImplemented()),
     row("EXPN", UNLISTED, syntax.anything, (session) => session.#notImplemented()),
   ]);
 
@@ -126,8 +152,11 @@ export class ServerSession {
   readonly #input = new Input();
   readonly #lines: LineReader;
   readonly #budget: Budget;
+  readonly #vocabulary: Vocabulary<ServerSession>;
   #state: SessionState = { name: "connected" };
   #client: ClientInfo;
+  /** The binding of the TLS channel, for SCRAM-SHA-256-PLUS. */
+  #endPoint: Uint8Array | undefined;
   /** Replies that were not given to the transport yet. */
   #output = "";
   /** Whether a step is under way, which may wait for the handler. */
@@ -147,14 +176,18 @@ export class ServerSession {
     options: SessionOptions,
     handler: SessionHandler,
     peer: { readonly address: string; readonly port: number },
-    tls?: TlsInfo,
+    tls?: TlsChannel,
   ) {
     const { limits } = options;
     this.#options = options;
     this.#handler = handler;
-    this.#lines = new LineReader(limits.commandLine + PARAMS_LENGTH);
+    const longest = limits.commandLine + PARAMS_LENGTH;
+    const { authenticator } = handler;
+    this.#lines = new LineReader(authenticator ? Math.max(longest, AUTH_LINE_LENGTH) : longest);
     this.#budget = new Budget(limits);
+    this.#vocabulary = { table: ServerSession.#commands, limits, budget: this.#budget };
     this.#client = newClient(peer, tls);
+    this.#endPoint = tls?.endPoint;
   }
 
   /** What is sent before anything is read. */
@@ -182,8 +215,9 @@ export class ServerSession {
   }
 
   /** TLS is made: all that was said before is forgotten (RFC 3207 §4.2). */
-  secured(tls: TlsInfo): void {
+  secured(tls: TlsChannel): void {
     this.#client = newClient(this.#client, tls);
+    this.#endPoint = tls.endPoint;
     this.#state = { name: "connected" };
   }
 
@@ -251,6 +285,8 @@ export class ServerSession {
       case "mail":
       case "bdat":
         return this.#readCommand(state.name);
+      case "auth":
+        return this.#readResponse(state);
       case "data":
       case "chunk":
         return this.#readContent(state);
@@ -265,29 +301,12 @@ export class ServerSession {
   #readCommand(state: CommandState): MaybePromise<boolean> {
     const line = this.#lines.next(this.#input);
     if (line === undefined) return false;
-    const action = this.#understand(line, state);
+    const action = understand(line, state, this.#vocabulary);
     if (action.ok) return whenThere(action.value(this), (answer) => this.#answer(answer));
     this.#answer(this.#budget.fault(action.reply));
     // The chunk behind a BDAT that is not understood could not be told from commands.
     if (syntax.isBdat(line.octets)) this.#close();
     return true;
-  }
-
-  /** What a line asks for, or the reply to one that is wrong or comes at the wrong time. */
-  #understand(line: Line, state: CommandState): Parsed<Action<ServerSession>> {
-    if (line.overlong) return { ok: false, reply: replies.LINE_TOO_LONG };
-    const parts = syntax.parseCommandLine(line.octets);
-    if (!parts.ok) return parts;
-    const { verb, argument } = parts.value;
-    const known = ServerSession.#commands.get(verb);
-    if (line.octets.length + 2 > this.#options.limits.commandLine + (known?.longer ?? 0)) {
-      return { ok: false, reply: replies.LINE_TOO_LONG };
-    }
-    if (known === undefined) return { ok: false, reply: replies.UNKNOWN_COMMAND };
-    if (!known.states.includes(state)) return { ok: false, reply: OUT_OF_ORDER[state] };
-    if (!known.utf8 && !isAscii(argument)) return { ok: false, reply: replies.NOT_ASCII };
-    if (known.idle) this.#budget.idle();
-    return known.read(argument);
   }
 
   /** Gives a reply, if there is one now. */
@@ -309,11 +328,15 @@ export class ServerSession {
     const offer = {
       messageSize: limits.messageSize,
       startTls: startTls && this.#client.tls === undefined,
+      mechanisms: offeredMechanisms(this.#authParties),
     };
     return ehloReply(hostname, ServerSession.#commands.values(), offer);
   }
 
   #mail(mail: MailCommand): MaybePromise<SmtpReply> {
+    if (mail.submitter !== undefined && this.#handler.authenticator === undefined) {
+      return this.#budget.fault(notRecognized("AUTH"));
+    }
     if ((mail.size ?? 0) > this.#options.limits.messageSize) {
       return this.#budget.judged(replies.TOO_BIG);
     }
@@ -347,7 +370,7 @@ export class ServerSession {
   }
 
   #data(): MaybePromise<SmtpReply> {
-    const refusal = this.#recipientsMissing();
+    const refusal = recipientsMissing(this.#state, this.#budget);
     if (refusal !== undefined) return refusal;
     return whenThere(this.#openMessage(), (content) => {
       if (content.refusal !== undefined) return this.#budget.judged(content.refusal);
@@ -363,7 +386,7 @@ export class ServerSession {
       this.#state = chunkState(state, chunk);
       return;
     }
-    const refusal = this.#recipientsMissing();
+    const refusal = recipientsMissing(this.#state, this.#budget);
     if (refusal !== undefined) {
       // RFC 3030 §2: the octets of a refused chunk come all the same.
       this.#state = strayChunkState(refusal, chunk, state);
@@ -394,21 +417,37 @@ export class ServerSession {
     return this.#budget.fault(replies.NOT_IMPLEMENTED);
   }
 
+  #auth(command: AuthCommand): MaybePromise<SmtpReply> {
+    const opened = openAuth(command, this.#authParties);
+    if ("code" in opened) return this.#budget.fault(opened);
+    this.#state = { name: "auth", exchange: opened };
+    return opened.begin().then((turn) => this.#endTurn(turn));
+  }
+
+  /** Reads a line of an exchange, and takes the turn that it makes. */
+  #readResponse({ exchange }: AuthState): MaybePromise<boolean> {
+    const line = this.#lines.next(this.#input);
+    if (line === undefined) return false;
+    return exchange.respond(line).then((turn) => this.#answer(this.#endTurn(turn)));
+  }
+
+  #endTurn(turn: AuthTurn): SmtpReply {
+    if (turn.kind === "goes on") return turn.reply;
+    this.#state = { name: "greeted" };
+    if (turn.kind === "broken") return this.#budget.fault(turn.reply);
+    if (turn.user === undefined) return this.#budget.judged(turn.reply);
+    this.#client = authenticatedClient(this.#client, turn.user);
+    return turn.reply;
+  }
+
+  get #authParties(): AuthParties {
+    const { authenticator } = this.#handler;
+    return { client: this.#client, authenticator, endPoint: this.#endPoint };
+  }
+
   #quit(): SmtpReply {
     this.#close();
     return replies.BYE;
-  }
-
-  /** Why content cannot come: no transaction, or no recipient in it. */
-  #recipientsMissing(): SmtpReply | undefined {
-    const state = this.#state;
-    if (state.name === "connected") return this.#budget.fault(OUT_OF_ORDER.connected);
-    if (state.name !== "mail") return this.#budget.fault(OUT_OF_ORDER.greeted);
-    const { recipients, refused } = state.transaction;
-    if (recipients.length > 0) return undefined;
-    return refused > 0
-      ? this.#budget.judged(replies.NO_VALID_RCPT)
-      : this.#budget.fault(replies.NEED_RCPT);
   }
 
   /** The open transaction; the table lets no command here that needs one without one. */

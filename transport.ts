@@ -10,7 +10,7 @@ import type { Clock } from "./base/clock.ts";
 import { log } from "./base/log.ts";
 import { isPromise, type MaybePromise } from "./base/maybe_promise.ts";
 import type { Limits, ListenAddress } from "./config/config.ts";
-import type { TlsInfo } from "./message/envelope.ts";
+import type { TlsChannel } from "./message/envelope.ts";
 import { clientNetwork, RateLimit } from "./policy/rate_limit.ts";
 import { ServerSession } from "./protocol.ts";
 import type { SessionHandler, SessionOptions } from "./protocol/handler.ts";
@@ -41,8 +41,11 @@ export interface TransportOptions {
   readonly clock: Clock;
   /** Whether the address is free of the bound on connections per address. */
   readonly unbounded: (address: string) => boolean;
-  /** A client came: gives who answers it, or the reply that turns it away. */
-  readonly welcome: (peer: Endpoint) => MaybePromise<SessionHandler | SmtpReply>;
+  /** A client came to a listener: gives who answers it, or the reply that turns it away. */
+  readonly welcome: (
+    peer: Endpoint,
+    listener: BoundAddress,
+  ) => MaybePromise<SessionHandler | SmtpReply>;
   /**
    * A path that can be opened: a file descriptor for it is kept in reserve, over which newcomers
    * are refused when there are no others. Without it they wait.
@@ -101,7 +104,7 @@ export class Transport {
   /** Begins to accept. */
   start(): void {
     for (const { address, sockets } of this.#listening) {
-      for (const socket of sockets) this.#track(this.#accept(socket, address.tls));
+      for (const socket of sockets) this.#track(this.#accept(socket, address));
     }
   }
 
@@ -146,12 +149,12 @@ export class Transport {
     if (--this.#underWay === 0) this.#allOver?.resolve();
   };
 
-  async #accept(socket: Deno.TcpListener, implicitTls: boolean): Promise<void> {
+  async #accept(socket: Deno.TcpListener, listener: BoundAddress): Promise<void> {
     while (!this.#stopping) {
       try {
         const conn = await socket.accept();
-        if (this.#reserve.restore()) this.#track(this.#serve(conn, implicitTls));
-        else await this.#refuse(conn, implicitTls);
+        if (this.#reserve.restore()) this.#track(this.#serve(conn, listener));
+        else await this.#refuse(conn, listener.tls);
       } catch (error) {
         if (this.#stopping) return;
         if (isOutOfDescriptors(error) && this.#reserve.giveUp()) continue;
@@ -173,15 +176,15 @@ export class Transport {
     return new Connection(conn, endpoint(conn.remoteAddr), this.#deadlines);
   }
 
-  async #serve(conn: Deno.TcpConn, implicitTls: boolean): Promise<void> {
+  async #serve(conn: Deno.TcpConn, listener: BoundAddress): Promise<void> {
     const connection = this.#connectionOver(conn);
     this.#connections.set(connection, undefined);
     const { address } = connection.remote;
     const room = this.#count.enter(address, this.#options.unbounded(address));
     try {
       conn.setNoDelay();
-      if (room !== "ok") return await this.#turnAway(connection, NO_ROOM[room], implicitTls);
-      await this.#talk(connection, implicitTls);
+      if (room !== "ok") return await this.#turnAway(connection, NO_ROOM[room], listener.tls);
+      await this.#talk(connection, listener);
       if (connection.tls !== undefined) await connection.end();
     } catch (error) {
       logEnd(connection, error);
@@ -201,12 +204,12 @@ export class Transport {
     if (!implicitTls) await connection.dismiss(replyBytes(why));
   }
 
-  async #talk(connection: Connection, implicitTls: boolean): Promise<void> {
+  async #talk(connection: Connection, listener: BoundAddress): Promise<void> {
     const { limits, tls } = this.#options;
-    const secured = implicitTls
+    const secured = listener.tls
       ? await connection.secure(tls.accept, limits.tlsTimeout)
       : undefined;
-    const handler = await this.#welcome(connection.remote);
+    const handler = await this.#welcome(connection.remote, listener);
     if ("code" in handler) return await connection.dismiss(replyBytes(handler));
     const session = new ServerSession(this.#options.session, handler, connection.remote, secured);
     const served = new ServedConnection(connection, session, this.#options, this.#buffers);
@@ -219,9 +222,9 @@ export class Transport {
     }
   }
 
-  async #welcome(peer: Endpoint): Promise<SessionHandler | SmtpReply> {
+  async #welcome(peer: Endpoint, listener: BoundAddress): Promise<SessionHandler | SmtpReply> {
     try {
-      return await this.#options.welcome(peer);
+      return await this.#options.welcome(peer, listener);
     } catch (error) {
       logger.error("the connect hook failed", { client: peer.address, error });
       return WELCOME_FAILED;
@@ -313,7 +316,7 @@ class ServedConnection {
     return this.#connection.dismiss(replyBytes(SHUTTING_DOWN));
   }
 
-  async #startTls(): Promise<TlsInfo> {
+  async #startTls(): Promise<TlsChannel> {
     const { tls, limits } = this.#options;
     this.#waiting = true;
     const info = await this.#connection.secure(tls.accept, limits.tlsTimeout);

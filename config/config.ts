@@ -6,14 +6,22 @@
  */
 import type { SessionLimits } from "../protocol/handler.ts";
 
+/**
+ * What a listener is for: `mx` takes mail from everybody, for whoever the relay
+ * rules let it; `submission` takes mail from users who have logged in (RFC 6409).
+ */
+export type ListenRole = "mx" | "submission";
+
 /** An address to listen on. */
 export interface ListenAddress {
   /** An IP address or name; undefined for every interface, IPv4 and IPv6. */
   readonly hostname?: string;
   /** 0 picks a free one. */
   readonly port: number;
-  /** Implicit TLS, written `smtps://HOST:PORT`. */
+  /** Implicit TLS, written `smtps://HOST:PORT` or `submissions://HOST:PORT`. */
   readonly tls: boolean;
+  /** What it is for; `mx` where nothing is said. */
+  readonly role?: ListenRole;
 }
 
 /** The host that gets all mail instead of the recipients' MX hosts. */
@@ -73,6 +81,10 @@ export interface Limits extends SessionLimits {
   readonly messagesPerConnection: number;
   /** RCPT commands over one connection from such an address, after which MAIL gets 421 4.7.0. */
   readonly recipientsPerConnection: number;
+  /** Failed logins from one such address within ten minutes, after which AUTH gets 421 4.7.0. 0: no limit. */
+  readonly authFailures: number;
+  /** Failed logins of one user within ten minutes, after which only addresses the user came from before can log in as that user. 0: no limit. */
+  readonly authFailuresPerUser: number;
   /** Waiting for a command (RFC 5321 §4.5.3.2.7). */
   readonly commandTimeout: number;
   /** Waiting for more content (§4.5.3.2.5). */
@@ -163,6 +175,12 @@ export interface Config {
   readonly tlsMinVersion: TlsVersion;
   /** SHA-256 of the certificates whose holders may relay, in lower-case hexadecimal. */
   readonly trustCertificates: readonly string[];
+  /** The file of those who may log in. */
+  readonly users?: string;
+  /** Whether submission listeners let clients log in without TLS, and send without it. */
+  readonly authWithoutTls: boolean;
+  /** Whether SCRAM-SHA-256-PLUS is offered, for clients that can bind to `tls-server-end-point`. */
+  readonly scramPlus: boolean;
   /** How long a stop waits for open transactions and deliveries, ms. */
   readonly stopGrace: number;
   /** Bounds on what clients may do. */
@@ -192,6 +210,8 @@ export const DEFAULT_LIMITS: Limits = {
   recipientRate: 3000,
   messagesPerConnection: 1000,
   recipientsPerConnection: 10_000,
+  authFailures: 10,
+  authFailuresPerUser: 30,
   commandTimeout: 5 * MINUTE,
   dataTimeout: 3 * MINUTE,
   dataRate: 100,
@@ -240,6 +260,8 @@ export const DEFAULT_CONFIG: Omit<Config, "hostname"> = {
   tlsMinVersion: "TLSv1.2",
   trustCertificates: [],
   hold: false,
+  authWithoutTls: false,
+  scramPlus: false,
   stopGrace: 30 * SECOND,
   limits: DEFAULT_LIMITS,
   delivery: DEFAULT_DELIVERY,

@@ -8,16 +8,18 @@ import { parseArgs } from "@std/cli/parse-args";
 import { didYouMean } from "./nearest.ts";
 import { CONFIG_FLAG, keyOf, OPTIONS } from "./options.ts";
 import { ConfigError, KEYED_OPTIONS, type Source } from "./source.ts";
+import { readUserLine, type UserLine } from "./user_line.ts";
 
 /** What the command line asks for. */
 export type CommandLine =
   | { readonly command: "help" | "version" }
+  | { readonly command: "user"; readonly line: UserLine }
   | { readonly command: "serve"; readonly configFile?: string; readonly flags: Source };
 
 const SWITCHES = OPTIONS.filter(({ value }) => value === undefined).map(({ flag }) => flag);
 const VALUED = OPTIONS.filter(({ value }) => value !== undefined).map(({ flag }) => flag);
 const SHOWN_FLAGS = ["help", "version"];
-const COMMANDS = ["serve"];
+const COMMANDS = ["serve", "user"];
 
 /**
  * Reads a command line.
@@ -26,6 +28,9 @@ const COMMANDS = ["serve"];
  * flags given twice that take one value, and words that belong to nothing.
  */
 export function readCommandLine(args: readonly string[]): CommandLine {
+  if (args[0] === "user" && !args.includes("--help")) {
+    return { command: "user", line: readUserLine(args.slice(1)) };
+  }
   const unknown: string[] = [];
   const parsed = parseArgs(args, {
     boolean: [...SWITCHES, ...SHOWN_FLAGS],
@@ -66,6 +71,7 @@ function unknownFlag(flag: string): string {
 
 /** What is wrong with the words that are neither flags nor their values. */
 function wordProblems([command = "serve", ...rest]: string[]): string[] {
+  if (command === "user") return ["user: comes before its flags"];
   if (!COMMANDS.includes(command)) {
     return [`unknown command "${command}"${didYouMean(command, COMMANDS)}`];
   }

@@ -11,17 +11,19 @@ import { parseHostPort, parsePort } from "./host_port.ts";
 /**
  * An address to listen on: `:2525` or `2525` for every interface,
  * `127.0.0.1:2525`, `[::1]:2525`, `localhost:2525`; `smtps://` before it for
- * implicit TLS, `smtp://` for none. Port 0 takes a free one.
+ * implicit TLS, `smtp://` for none; `submission://` and `submissions://` likewise,
+ * for users who log in. Port 0 takes a free one.
  *
  * @throws {TypeError} when it is not one.
  */
 export function parseListen(text: string): ListenAddress {
-  const [, scheme, rest] = /^(?:(smtps?):\/\/)?(.*)$/s.exec(text) ?? [];
-  const tls = scheme === "smtps";
-  if (/^\d+$/.test(rest!)) return { port: parsePort(rest!, 0), tls };
+  const [, scheme, rest] = /^(?:(smtps?|submissions?):\/\/)?(.*)$/s.exec(text) ?? [];
+  const tls = scheme?.endsWith("s") ?? false;
+  const kind = scheme?.startsWith("submission") ? { tls, role: "submission" as const } : { tls };
+  if (/^\d+$/.test(rest!)) return { port: parsePort(rest!, 0), ...kind };
   const { host, port } = parseHostPort(rest!, 0);
   if (port === undefined) throw new TypeError("expected HOST:PORT or :PORT; the port is missing");
-  return host === "" ? { port, tls } : { hostname: host, port, tls };
+  return host === "" ? { port, ...kind } : { hostname: host, port, ...kind };
 }
 
 /**

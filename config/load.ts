@@ -53,6 +53,9 @@ export async function loadConfig(inputs: Inputs): Promise<Loaded> {
   const settings = merge(sources);
   const where = (key: string) =>
     sources.findLast(({ values }) => key in values)?.where([key]) ?? key;
+  if (settings.users === undefined && settings.listen?.some(({ role }) => role === "submission")) {
+    throw new ConfigError([`${where("listen")}: a submission listener needs users`]);
+  }
   const certificateFiles = configuredCertificates(settings, where);
   const certificates: Certificate[] = [];
   for (const { cert, key } of certificateFiles) {
@@ -140,6 +143,9 @@ function complete(
     localDomains: settings.local_domain ?? DEFAULT_CONFIG.localDomains,
     localRecipients: settings.local_recipients ?? DEFAULT_CONFIG.localRecipients,
     trust: settings.trust ?? DEFAULT_CONFIG.trust,
+    users: settings.users,
+    authWithoutTls: settings.auth_without_tls ?? DEFAULT_CONFIG.authWithoutTls,
+    scramPlus: settings.scram_plus ?? DEFAULT_CONFIG.scramPlus,
     hold: settings.hold ?? DEFAULT_CONFIG.hold,
     ...tls,
     tlsMinVersion: settings.tls_min_version ?? DEFAULT_CONFIG.tlsMinVersion,

@@ -23,11 +23,16 @@ export const CONFIG_FLAG = "config";
 /** Every option, in the order of the help text. */
 export const OPTIONS: readonly Option[] = [
   one(CONFIG_FLAG, "FILE", "TOML file; flags win over environment, environment over file"),
-  many("listen", "HOST:PORT", "listen here, smtps://HOST:PORT for implicit TLS; default :2525"),
+  many(
+    "listen",
+    "HOST:PORT",
+    "listen here; smtps://, submission:// and submissions:// before it; default :2525",
+  ),
   one("hostname", "NAME", "what the server calls itself; default the machine's name"),
   one("spool", "DIR", "where queued mail is kept; default ./spool"),
   many("local-domain", "NAME", "a domain that anyone may send to"),
   many("trust", "CIDR", "clients that may relay; default loopback"),
+  one("users", "FILE", "those who may log in, as `user add` writes it"),
   one("smarthost", "URL", "deliver everything to smtp://[user:pass@]host[:port] or smtps://…"),
   toggle("hold", "accept and queue, deliver nothing"),
   many("tls-cert", "FILE", "certificate chain, PEM; default a self-signed one, kept and renewed"),
@@ -73,6 +78,10 @@ export function helpText(): string {
     "An SMTP server: receives mail, keeps it in a spool, delivers it.",
     "",
     "Usage: deno run -A main.ts [serve] [options]",
+    ...["add", "passwd", "remove"].map((action) =>
+      `       deno run -A main.ts user ${action} NAME`
+    ),
+    "       deno run -A main.ts user list",
     "",
     ...rows.map(([left, help]) => `  ${left.padEnd(width)}  ${help}`),
     "",

@@ -21,10 +21,14 @@ export type LogFormat = "pretty" | "json";
 /** What one source sets: keys as in the file, values checked. */
 export interface Settings
   extends
-    Partial<Pick<Config, "listen" | "hostname" | "spool" | "trust" | "hold">>,
+    Partial<Pick<Config, "listen" | "hostname" | "spool" | "trust" | "hold" | "users">>,
     Partial<Pick<DeliverySettings, "smarthost" | "dns">> {
   /** See {@linkcode Config.localDomains}. */
   local_domain?: string[];
+  /** See {@linkcode Config.authWithoutTls}. */
+  auth_without_tls?: boolean;
+  /** See {@linkcode Config.scramPlus}. */
+  scram_plus?: boolean;
   /** See {@linkcode Config.localRecipients}. */
   local_recipients?: string[];
   /** The files with the certificate chains. */
@@ -160,6 +164,8 @@ const limits = table({
   recipient_rate: whole(0, 1_000_000),
   messages_per_connection: whole(1, 1_000_000),
   recipients_per_connection: whole(1, 1_000_000),
+  auth_failures: whole(0, 1_000_000),
+  auth_failures_per_user: whole(0, 1_000_000),
   command_timeout: timeout,
   data_timeout: timeout,
   data_rate: size(0),
@@ -206,6 +212,9 @@ const root = table({
   tls_key: list(filled, 1),
   tls_min_version: oneOf("TLSv1.2", "TLSv1.3"),
   trust_certificates: list(parsed(parseFingerprint)),
+  users: filled,
+  auth_without_tls: toggle,
+  scram_plus: toggle,
   ca_file: filled,
   dns: parsed(parseNameServer),
   delivery_port: whole(1, 65535),

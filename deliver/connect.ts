@@ -10,7 +10,7 @@ import type { DeliverySettings } from "../config/config.ts";
 import { Extensions, parseEhlo } from "../protocol/ehlo.ts";
 import { reply, type SmtpReply } from "../protocol/reply.ts";
 import { ReplySyntaxError } from "../protocol/reply_reader.ts";
-import { plainResponse } from "../protocol/sasl.ts";
+import { plainResponse } from "../protocol/sasl/plain.ts";
 import type { DeliveryError } from "../queue/queue.ts";
 import { canVerify, unverifiedTls, verifiedTls } from "../transport/client_tls.ts";
 import { TimeoutError } from "../transport/connection.ts";

@@ -18,6 +18,12 @@ export interface TlsInfo {
   readonly fingerprint?: string;
 }
 
+/** The TLS session of a connection that is there now. */
+export interface TlsChannel extends TlsInfo {
+  /** Of a client's connection to us: `tls-server-end-point`, the hash of the certificate we showed (RFC 5929 §4.1). */
+  readonly endPoint?: Uint8Array;
+}
+
 /** What is known of the client that brought a message. */
 export interface ClientInfo {
   /** Its IP address, IPv4-mapped IPv6 addresses written as IPv4. `""` for the library's own `send()`. */
@@ -26,10 +32,12 @@ export interface ClientInfo {
   readonly port: number;
   /** What it called itself in HELO or EHLO; checked for syntax only. */
   readonly helo: string;
-  /** The `with` keyword of its Received header: SMTP, ESMTP, ESMTPS, UTF8SMTP, … (RFC 3848, RFC 6531). */
+  /** The `with` keyword of its Received header: SMTP, ESMTP, ESMTPSA, UTF8SMTP, … (RFC 3848, RFC 6531). */
   readonly protocol: string;
   /** Its TLS session, when there is one. */
   readonly tls?: TlsInfo;
+  /** Who it logged in as (RFC 4954), if it did. */
+  readonly user?: string;
 }
 
 /** An envelope as accepted. */

@@ -71,6 +71,14 @@ export interface IncomingMessage {
   readonly content: Content;
 }
 
+/** One who has logged in. */
+export interface Login {
+  /** The user's name, as logs and {@linkcode ClientInfo} have it. */
+  readonly user: string;
+  /** Which addresses the user may send from: `anna@example.org`, `@example.org` for all of a domain, `*` for any. */
+  readonly from: readonly string[];
+}
+
 /** What an application can decide. Every hook may return a promise. */
 export interface Hooks {
   /** A client has connected; `helo` is empty yet. */
@@ -79,6 +87,18 @@ export interface Hooks {
   readonly mail?: (reversePath: string, client: ClientInfo) => MaybePromise<Verdict>;
   /** A client gave a recipient. */
   readonly rcpt?: (recipient: string, client: ClientInfo) => MaybePromise<Verdict>;
+  /** A client logs in with a password, on a submission listener; nothing asks the file of the users, if there is one. */
+  readonly password?: (
+    user: string,
+    password: string,
+    client: ClientInfo,
+  ) => MaybePromise<Login | void>;
+  /** A client logs in with an OAuth 2.0 bearer token (RFC 7628), on a submission listener; `user` is `""` where it names nobody. Nothing refuses it. */
+  readonly token?: (
+    token: string,
+    user: string,
+    client: ClientInfo,
+  ) => MaybePromise<Login | void>;
   /** A message is complete and will be queued unless the hook says otherwise. */
   readonly message?: (message: IncomingMessage) => MaybePromise<Verdict | Take>;
 }

@@ -1,6 +1,6 @@
 /**
- * Who may send what where. Closed by default: clients in the trusted networks, or
- * with a trusted certificate, may send to anyone, everybody else only to the local
+ * Who may send what where. Closed by default: clients that have logged in,
+ * those in the trusted networks, or with a trusted certificate, may send to anyone, everybody else only to the local
  * domains. Nothing here
  * fails; a refusal is a reply.
  *
@@ -45,9 +45,10 @@ export class RelayPolicy {
     return this.#trusted.has(address);
   }
 
-  /** Whether this client may send to anyone: by its address, or by the certificate that it has shown. */
-  mayRelay({ address, tls }: ClientInfo): boolean {
-    return this.trusts(address) || this.#certificates.has(tls?.fingerprint ?? "");
+  /** Whether this client may send to anyone: who it is, by its address, or by the certificate that it has shown. */
+  mayRelay({ address, tls, user }: ClientInfo): boolean {
+    return user !== undefined || this.trusts(address) ||
+      this.#certificates.has(tls?.fingerprint ?? "");
   }
 
   /** The refusal of a recipient; undefined when it is welcome. */

@@ -14,6 +14,8 @@ export interface Offer {
   readonly messageSize: number;
   /** Whether STARTTLS can be had now. */
   readonly startTls: boolean;
+  /** The SASL mechanisms that can be used now. */
+  readonly mechanisms: readonly string[];
 }
 
 /** What a row says of its command, beside how to read and run it. */

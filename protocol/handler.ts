@@ -8,6 +8,7 @@
 import type { MaybePromise } from "../base/maybe_promise.ts";
 import type { DsnRequest, RecipientRequest } from "../message/dsn_request.ts";
 import type { ClientInfo, Envelope } from "../message/envelope.ts";
+import type { Authenticator } from "./auth.ts";
 import type { SmtpReply } from "./reply.ts";
 
 /** A parsed MAIL command (RFC 5321 §4.1.1.2), with RET and ENVID (RFC 3461) where they were given. */
@@ -20,6 +21,8 @@ export interface MailCommand extends Pick<DsnRequest, "ret" | "envid"> {
   readonly body: "7BIT" | "8BITMIME";
   /** Whether SMTPUTF8 was given (RFC 6531). */
   readonly smtputf8: boolean;
+  /** The AUTH parameter (RFC 4954 §5): who submitted the message, as somebody says; `""` for `<>`. */
+  readonly submitter?: string;
 }
 
 /** A parsed RCPT command (RFC 5321 §4.1.1.3), with NOTIFY and ORCPT (RFC 3461) where they were given. */
@@ -42,6 +45,8 @@ export interface MessageSink {
 
 /** What the conversation asks. A method that throws makes the session answer 451 4.3.0 and log; it never ends it. */
 export interface SessionHandler {
+  /** Who knows the users; absent where nobody can log in. */
+  readonly authenticator?: Authenticator;
   /** Whether the sender is welcome. */
   mail(mail: MailCommand, client: ClientInfo): MaybePromise<SmtpReply>;
   /** Whether the recipient is; a positive reply puts it into the envelope. */

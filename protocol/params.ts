@@ -1,8 +1,8 @@
 /**
  * The parameters of MAIL and RCPT (RFC 5321 §4.1.1.11): SIZE (RFC 1870), BODY
- * (RFC 6152), SMTPUTF8 (RFC 6531), RET and ENVID (RFC 3461) for MAIL, NOTIFY and
- * ORCPT (RFC 3461) for RCPT. A keyword that is not offered is answered 555 5.5.4,
- * anything else that is wrong 501 5.5.4.
+ * (RFC 6152), SMTPUTF8 (RFC 6531), RET and ENVID (RFC 3461) and AUTH (RFC 4954) for
+ * MAIL, NOTIFY and ORCPT (RFC 3461) for RCPT. A keyword that is not offered is
+ * answered 555 5.5.4, anything else that is wrong 501 5.5.4.
  *
  * @module
  */
@@ -17,12 +17,15 @@ import {
 } from "./dsn_params.ts";
 import type { MailCommand } from "./handler.ts";
 import { type Parsed, parsed, refused } from "./parsed.ts";
+import { parsePath } from "./path.ts";
+import { reply, type SmtpReply } from "./reply.ts";
+import { decodeXtext } from "./xtext.ts";
 
 /** What the parameters of MAIL say. */
 export type MailParams = Omit<MailCommand, "reversePath">;
 
-/** Octets they add to the line of MAIL: SIZE (RFC 1870 §6), BODY (RFC 6152 §2), SMTPUTF8 (RFC 6531 §3.1), RET and ENVID. */
-export const MAIL_PARAMS_LENGTH: number = 26 + 17 + 10 + MAIL_DSN_LENGTH;
+/** Octets they add to the line of MAIL: SIZE (RFC 1870 §6), BODY (RFC 6152 §2), SMTPUTF8 (RFC 6531 §3.1), RET and ENVID, AUTH (RFC 4954 §3). */
+export const MAIL_PARAMS_LENGTH: number = 26 + 17 + 10 + MAIL_DSN_LENGTH + 500;
 /** Octets that parameters add to the line of RCPT. */
 export const RCPT_PARAMS_LENGTH: number = RCPT_DSN_LENGTH;
 /** Octets that parameters add to any line. */
@@ -87,9 +90,25 @@ function parseMailParam({ keyword, value }: Param): Parsed<Partial<MailParams>> 
       return parseRet(value);
     case "ENVID":
       return parseEnvid(value);
+    case "AUTH":
+      return parseSubmitter(value ?? "");
     default:
-      return refused(555, "5.5.4", `Parameter ${keyword} not recognized`);
+      return { ok: false, reply: notRecognized(keyword) };
   }
+}
+
+/** `<>`, or a mailbox as xtext, checked once it is decoded (RFC 4954 §5). */
+function parseSubmitter(value: string): Parsed<Partial<MailParams>> {
+  if (value === "<>") return parsed({ submitter: "" });
+  const submitter = decodeXtext(value) ?? "";
+  const path = parsePath(`<${submitter}>`, 0, "5.1.7");
+  const isMailbox = path.ok && path.value.address === submitter && path.value.domain !== "";
+  return isMailbox ? parsed({ submitter }) : refused(501, "5.5.4", "Bad AUTH value");
+}
+
+/** The reply to a parameter of an extension that is not offered. */
+export function notRecognized(keyword: string): SmtpReply {
+  return reply(555, "5.5.4", `Parameter ${keyword} not recognized`);
 }
 
 /** Reads what follows the path of RCPT. */
@@ -113,6 +132,6 @@ function parseRcptParam({ keyword, value }: Param): Parsed<RecipientRequest> {
     case "ORCPT":
       return parseOrcpt(value);
     default:
-      return refused(555, "5.5.4", `Parameter ${keyword} not recognized`);
+      return { ok: false, reply: notRecognized(keyword) };
   }
 }

@@ -4,9 +4,12 @@
  *
  * @module
  */
+import type { AuthExchange } from "./auth.ts";
+import type { Budget } from "./budget.ts";
 import { type ChunkCommand, ChunkReader } from "./chunk_reader.ts";
 import { Content } from "./content.ts";
 import { DataReader } from "./data_reader.ts";
+import { NEED_RCPT, NO_VALID_RCPT } from "./replies.ts";
 import { reply, type SmtpReply } from "./reply.ts";
 import type { Transaction } from "./transaction.ts";
 
@@ -52,6 +55,14 @@ export interface ChunkState {
   readonly after: SessionState;
 }
 
+/** AUTH is under way; lines are responses (RFC 4954 §4). */
+export interface AuthState {
+  /** Its name. */
+  readonly name: "auth";
+  /** What they answer. */
+  readonly exchange: AuthExchange;
+}
+
 /**
  * Where a session stands. Of the states that hold nothing:
  * - `connected`: no HELO or EHLO yet, or TLS has just begun
@@ -61,6 +72,7 @@ export interface ChunkState {
  */
 export type SessionState =
   | { readonly name: "connected" | "greeted" | "starttls" | "closed" }
+  | AuthState
   | MailState
   | DataState
   | BdatState
@@ -79,6 +91,15 @@ export const OUT_OF_ORDER: Readonly<Record<CommandState, SmtpReply>> = {
   mail: reply(503, "5.5.1", "A transaction is open, send RCPT, DATA or RSET"),
   bdat: reply(503, "5.5.1", "A BDAT transfer is under way, send BDAT or RSET"),
 };
+
+/** Why content cannot come: no transaction, or no recipient in it. The budget counts what is the client's fault. */
+export function recipientsMissing(state: SessionState, budget: Budget): SmtpReply | undefined {
+  if (state.name === "connected") return budget.fault(OUT_OF_ORDER.connected);
+  if (state.name !== "mail") return budget.fault(OUT_OF_ORDER.greeted);
+  const { recipients, refused } = state.transaction;
+  if (recipients.length > 0) return undefined;
+  return refused > 0 ? budget.judged(NO_VALID_RCPT) : budget.fault(NEED_RCPT);
+}
 
 /** DATA begins. */
 export function dataState(content: Content): DataState {

@@ -43,27 +43,42 @@ export function envelopeOf(transaction: Transaction, client: ClientInfo): Envelo
   const { reversePath, smtputf8, body } = transaction.mail;
   const { recipients } = transaction;
   // RFC 6531 §4.3: the keyword of a message that came with SMTPUTF8.
-  const protocol = client.tls === undefined ? "UTF8SMTP" : "UTF8SMTPS";
-  const sender = smtputf8 ? { ...client, protocol } : client;
+  const sender = smtputf8 ? { ...client, protocol: keyword("UTF8SMTP", client) } : client;
   const dsn = dsnRequest(transaction);
   const envelope = { reversePath, recipients, smtputf8, body, client: sender };
   return dsn === undefined ? envelope : { ...envelope, dsn };
 }
 
-/** A client that has not said HELO or EHLO. */
+/** A client that has not said HELO or EHLO; nobody has logged in either. */
 export function newClient(
   { address, port }: Pick<ClientInfo, "address" | "port">,
   tls: TlsInfo | undefined,
 ): ClientInfo {
-  return { address, port, helo: "", protocol: "SMTP", tls };
+  return { address, port, helo: "", protocol: "SMTP", tls: tls && recorded(tls) };
 }
 
-/** The same client once it has; its `with` keyword is RFC 3848's, which knows no TLS without EHLO. */
+/** What is kept of a TLS session with the messages that come over it. */
+function recorded({ version, cipher, verified, fingerprint }: TlsInfo): TlsInfo {
+  const session = { version, cipher, verified };
+  return fingerprint === undefined ? session : { ...session, fingerprint };
+}
+
+/** The same client once it has. */
 export function greetedClient(
-  { address, port, tls }: ClientInfo,
+  client: ClientInfo,
   greeting: "HELO" | "EHLO",
   helo: string,
 ): ClientInfo {
-  const extended = tls === undefined ? "ESMTP" : "ESMTPS";
-  return { address, port, helo, protocol: greeting === "HELO" ? "SMTP" : extended, tls };
+  return { ...client, helo, protocol: greeting === "HELO" ? "SMTP" : keyword("ESMTP", client) };
+}
+
+/** The same client once it has logged in. */
+export function authenticatedClient(client: ClientInfo, user: string): ClientInfo {
+  const known = { ...client, user };
+  return { ...known, protocol: keyword("ESMTP", known) };
+}
+
+/** The `with` keyword: RFC 3848 and RFC 6531 §4.3 have S for TLS and A for AUTH; without EHLO there is neither. */
+function keyword(base: "ESMTP" | "UTF8SMTP", { tls, user }: ClientInfo): string {
+  return `${base}${tls === undefined ? "" : "S"}${user === undefined ? "" : "A"}`;
 }

@@ -151,6 +151,12 @@ export function parseDirectory(path: string): string {
   return path;
 }
 
+/** The path of a file. @throws {TypeError} when it is none. */
+export function parsePathname(path: string): string {
+  if (path.trim() === "" || path.includes("\0")) throw new TypeError("expected a file");
+  return path;
+}
+
 /** A certificate in PEM. @throws {TypeError} when it is none. */
 export function parseCertificate(pem: string): string {
   try {

@@ -31,6 +31,7 @@ import {
   oneOf,
   parseCertificate,
   parseDirectory,
+  parsePathname,
   port,
   text,
   texts,
@@ -40,7 +41,7 @@ import {
 
 /** What `start()` takes. Everything has a default. */
 export interface StartOptions {
-  /** `:2525`, `127.0.0.1:25`, `[::1]:0`, `smtps://:465`; one or several. Default `:2525`, every interface. */
+  /** `:2525`, `127.0.0.1:25`, `[::1]:0`, `smtps://:465`, `submission://:587`, `submissions://:465`; one or several. Default `:2525`, every interface. */
   readonly listen?: string | readonly string[];
   /** What the server calls itself. Default the machine's name. */
   readonly hostname?: string;
@@ -54,6 +55,12 @@ export interface StartOptions {
   readonly trust?: readonly string[];
   /** `smtp://[user:pass@]host[:port]` or `smtps://…`: gets all mail instead of the recipients' MX hosts. */
   readonly smarthost?: string;
+  /** The file of those who may log in on submission listeners, as `main.ts user add` writes it; see the hooks `password` and `token` too. */
+  readonly users?: string;
+  /** Whether submission listeners let clients log in and send without TLS. Default false. */
+  readonly authWithoutTls?: boolean;
+  /** Whether SCRAM-SHA-256-PLUS is offered, bound to `tls-server-end-point`. Default false: most clients know other bindings only. */
+  readonly scramPlus?: boolean;
   /** Accept and queue, deliver nothing. */
   readonly hold?: boolean;
   /** The certificate to show, PEM; of several the one that has the name a client asks for, else the first. Default: one is made and kept in the spool. */
@@ -99,6 +106,9 @@ const OPTIONS: Readonly<Record<keyof StartOptions, true>> = {
   localRecipients: true,
   trust: true,
   smarthost: true,
+  users: true,
+  authWithoutTls: true,
+  scramPlus: true,
   hold: true,
   certificate: true,
   tlsMinVersion: true,
@@ -121,6 +131,8 @@ const HOOKS: Readonly<Record<keyof Hooks, true>> = {
   connect: true,
   mail: true,
   rcpt: true,
+  password: true,
+  token: true,
   message: true,
 };
 
@@ -147,6 +159,10 @@ export function configOf(options: StartOptions): Config {
     localDomains: texts("localDomains", options.localDomains, parseDomain) ?? [],
     localRecipients: texts("localRecipients", options.localRecipients, parseMailbox) ?? [],
     trust: texts("trust", options.trust, parseNetwork) ?? DEFAULT_CONFIG.trust,
+    users: text("users", options.users, parsePathname),
+    authWithoutTls: toggle("authWithoutTls", options.authWithoutTls) ??
+      DEFAULT_CONFIG.authWithoutTls,
+    scramPlus: toggle("scramPlus", options.scramPlus) ?? DEFAULT_CONFIG.scramPlus,
     hold: toggle("hold", options.hold) ?? DEFAULT_CONFIG.hold,
     certificates: keyPairs("certificate", options.certificate),
     certificateFiles: [],

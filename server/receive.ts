@@ -22,7 +22,9 @@ import { LOCAL_ERROR, reply, replyText, type SmtpReply } from "../protocol/reply
 import { type Draft, type Queue, QueueError } from "../queue/queue.ts";
 import type { Endpoint } from "../transport/connection.ts";
 import { tellDelivered } from "./delivered.ts";
+import type { BoundAddress } from "../transport/listen.ts";
 import type { Events } from "./events.ts";
+import type { ConnectionLogins, Logins } from "./logins.ts";
 
 /** What receiving needs of the server. */
 export interface ReceiveOptions {
@@ -40,6 +42,8 @@ export interface ReceiveOptions {
   readonly clock: Clock;
   /** A number in [0, 1), for notifications. */
   readonly random: () => number;
+  /** Those who log in on submission listeners. */
+  readonly logins: Logins;
 }
 
 const SENDER_OK = reply(250, "2.1.0", "Sender OK");
@@ -68,19 +72,27 @@ export class Receiver {
     this.#limits = new ClientLimits(options.config.limits, options.clock);
   }
 
-  /** Who answers a new connection, or the reply that turns it away. */
-  welcome(peer: Endpoint): MaybePromise<SessionHandler | SmtpReply> {
-    const { hooks, relay } = this.#options;
-    const trusted = relay.trusts(peer.address);
-    const allowance = trusted ? undefined : this.#limits.allowance(peer.address);
-    const session = new ReceivingSession(this.#options, allowance);
+  /** Who answers a new connection to a listener, or the reply that turns it away. */
+  welcome(peer: Endpoint, listener: BoundAddress): MaybePromise<SessionHandler | SmtpReply> {
+    const { hooks } = this.#options;
+    const session = this.#session(peer, listener);
     return hooks.connect === undefined ? session : this.#askConnect(hooks.connect, peer, session);
+  }
+
+  #session({ address }: Endpoint, { role }: BoundAddress): MaybePromise<SessionHandler> {
+    const { relay, logins } = this.#options;
+    const trusted = relay.trusts(address);
+    const allowance = trusted ? undefined : this.#limits.allowance(address);
+    if (role === "mx") return new ReceivingSession(this.#options, allowance);
+    return logins.connection(trusted).then((own) =>
+      new ReceivingSession(this.#options, allowance, own)
+    );
   }
 
   async #askConnect(
     hook: NonNullable<Hooks["connect"]>,
     peer: Endpoint,
-    session: SessionHandler,
+    session: MaybePromise<SessionHandler>,
   ): Promise<SessionHandler | SmtpReply> {
     return refusalOf(await hook({ ...peer, helo: "", protocol: "" })) ?? session;
   }
@@ -91,16 +103,24 @@ class ReceivingSession implements SessionHandler {
   #options: ReceiveOptions;
   /** What the client may still bring; undefined for one that is trusted. */
   #allowance: Allowance | undefined;
+  /** On a submission listener: who has to log in before sending. */
+  readonly authenticator: ConnectionLogins | undefined;
 
-  constructor(options: ReceiveOptions, allowance: Allowance | undefined) {
+  constructor(
+    options: ReceiveOptions,
+    allowance: Allowance | undefined,
+    logins?: ConnectionLogins,
+  ) {
     this.#options = options;
     this.#allowance = allowance;
+    this.authenticator = logins;
   }
 
   mail(mail: MailCommand, client: ClientInfo): MaybePromise<SmtpReply> {
     const { hooks, queue } = this.#options;
-    const tooMuch = this.#allowance?.mail();
-    if (tooMuch !== undefined) return this.#senderRefused(tooMuch, mail, client);
+    const refusal = this.authenticator?.senderRefusal(mail.reversePath, client) ??
+      this.#allowance?.mail();
+    if (refusal !== undefined) return this.#senderRefused(refusal, mail, client);
     // RFC 1870 §6.1: better refused now than after the content has come.
     if (!queue.hasRoom(mail.size ?? 0)) return this.#senderRefused(NO_SPACE, mail, client);
     if (hooks.mail === undefined) return SENDER_OK;
@@ -274,6 +294,7 @@ class IncomingSink implements MessageSink {
       logger.info("accepted", {
         id,
         client: this.#envelope.client.address,
+        user: this.#envelope.client.user,
         from: this.#envelope.reversePath,
         recipients: this.#envelope.recipients.length,
         size,

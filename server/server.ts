@@ -17,6 +17,7 @@ import { route } from "../deliver/route.ts";
 import { UnverifiableHosts } from "../deliver/unverifiable.ts";
 import type { Hooks } from "../policy/hooks.ts";
 import { RelayPolicy } from "../policy/relay.ts";
+import { UserFile } from "../policy/user_file.ts";
 import { FileQueue } from "../queue/file_queue.ts";
 import type { Queue, QueueCounts } from "../queue/queue.ts";
 import { type BoundAddress, Transport } from "../transport.ts";
@@ -24,6 +25,7 @@ import { Deadlines } from "../transport/deadlines.ts";
 import { Certificates } from "./certificates.ts";
 import { Events, type Listeners, type ServerEvents } from "./events.ts";
 import { Receiver } from "./receive.ts";
+import { Logins } from "./logins.ts";
 import { type OutgoingMessage, send, type SentMessage } from "./send.ts";
 
 /** What an application adds to the configuration. */
@@ -59,23 +61,54 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
+/** Octets of the key that stand-ins for unknown users are made from. */
+const DECOY_KEY_LENGTH = 32;
+
 const logger = log("server");
+
+function randomOctets(length: number): Uint8Array<ArrayBuffer> {
+  return crypto.getRandomValues(new Uint8Array(length));
+}
 
 /**
  * Starts a server.
  *
+ * @throws {TypeError} when a submission listener has nobody who could log in
+ * @throws {UsersError} when the file of the users cannot be read, or is none
  * @throws {SpoolError} when the spool is held by another process or cannot be used
  * @throws {ListenError} when an address cannot be listened on
  */
 export async function startServer(config: Config, extras: Extras = {}): Promise<RunningServer> {
   const clock = extras.clock ?? systemClock;
+  const userFile = await userFileOf(config, extras.hooks, clock);
   const queue = extras.queue ?? await FileQueue.open({ directory: config.spool, clock });
   try {
-    return new Server(config, extras, clock, queue, await Certificates.open(config, clock));
+    const certificates = await Certificates.open(config, clock);
+    return new Server(config, extras, { clock, queue, certificates, userFile });
   } catch (error) {
     await queue.close();
     throw error;
   }
+}
+
+/** The file of the users, where one is configured. */
+async function userFileOf(
+  { listen, users }: Config,
+  { password, token }: Hooks = {},
+  clock: Clock,
+): Promise<UserFile | undefined> {
+  if (users !== undefined) return await UserFile.open(users, clock, randomOctets(DECOY_KEY_LENGTH));
+  const isNeeded = listen.some(({ role }) => role === "submission");
+  if (!isNeeded || password !== undefined || token !== undefined) return undefined;
+  throw new TypeError("listen: a submission listener needs users, or a hook that knows them");
+}
+
+/** What a server is made of, opened and read. */
+interface Parts {
+  readonly clock: Clock;
+  readonly queue: Queue;
+  readonly certificates: Certificates;
+  readonly userFile: UserFile | undefined;
 }
 
 /** The rooms of a running server. */
@@ -85,6 +118,7 @@ class Server implements RunningServer {
   readonly #queue: Queue;
   readonly #events: Events;
   readonly #certificates: Certificates;
+  readonly #logins: Logins;
   readonly #transport: Transport;
   readonly #resolver: DnsResolver;
   readonly #delivery: Delivery;
@@ -93,9 +127,7 @@ class Server implements RunningServer {
   constructor(
     config: Config,
     { hooks = {}, on }: Extras,
-    clock: Clock,
-    queue: Queue,
-    certificates: Certificates,
+    { clock, queue, certificates, userFile }: Parts,
   ) {
     this.#config = config;
     this.#clock = clock;
@@ -103,6 +135,7 @@ class Server implements RunningServer {
     this.#events = new Events(on);
     this.#certificates = certificates;
     this.#resolver = new DnsResolver({ nameServer: config.delivery.dns, clock });
+    this.#logins = new Logins({ config, userFile, hooks, clock, random: randomOctets });
     this.#transport = this.#listen(hooks);
     this.#delivery = this.#prepareDelivery();
     this.#transport.start();
@@ -143,6 +176,7 @@ class Server implements RunningServer {
 
   async #stop(): Promise<void> {
     const { stopGrace } = this.#config;
+    this.#logins.stop();
     // Whatever is being looked up when the grace is over would hold its delivery up.
     const cancel = this.#clock.after(stopGrace, () => this.#resolver.close());
     await Promise.all([this.#transport.stop(stopGrace), this.#delivery.stop(stopGrace)]);
@@ -172,6 +206,7 @@ class Server implements RunningServer {
       events: this.#events,
       clock: this.#clock,
       random: Math.random,
+      logins: this.#logins,
     });
     return new Transport({
       listen,
@@ -181,7 +216,7 @@ class Server implements RunningServer {
       clock: this.#clock,
       reserve: this.#config.spool,
       unbounded: (address) => relay.trusts(address),
-      welcome: (peer) => receiver.welcome(peer),
+      welcome: (peer, listener) => receiver.welcome(peer, listener),
     });
   }
 

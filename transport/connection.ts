@@ -6,7 +6,7 @@
  * @module
  */
 import type { MaybePromise } from "../base/maybe_promise.ts";
-import type { TlsInfo } from "../message/envelope.ts";
+import type { TlsChannel } from "../message/envelope.ts";
 import type { Deadlines, Watch } from "./deadlines.ts";
 import { type ByteStream, closeQuietly, writeAll } from "./stream.ts";
 
@@ -38,7 +38,7 @@ export interface Upgraded {
   /** Replaces the stream below. */
   readonly stream: ByteStream;
   /** Rejects when no TLS comes of it. */
-  readonly handshake: Promise<TlsInfo>;
+  readonly handshake: Promise<TlsChannel>;
 }
 
 /** How long a last word may take to be sent before the connection is closed all the same, ms. */
@@ -73,7 +73,7 @@ export class Connection {
   /** Who is at the other end. */
   readonly remote: Endpoint;
   #stream: ByteStream;
-  #tls: TlsInfo | undefined;
+  #tls: TlsChannel | undefined;
   #watch: Watch;
   #phase: Phase = "open";
   #lastWord: (() => Uint8Array) | undefined;
@@ -89,7 +89,7 @@ export class Connection {
     stream: ByteStream,
     remote: Endpoint,
     deadlines: Deadlines,
-    tls?: TlsInfo,
+    tls?: TlsChannel,
   ) {
     this.#stream = stream;
     this.remote = remote;
@@ -98,7 +98,7 @@ export class Connection {
   }
 
   /** The TLS session; undefined in plaintext. */
-  get tls(): TlsInfo | undefined {
+  get tls(): TlsChannel | undefined {
     return this.#tls;
   }
 
@@ -151,7 +151,7 @@ export class Connection {
    *
    * @throws {TimeoutError} when it took too long; else the handshake's error. The connection is closed then.
    */
-  async secure(upgrade: Upgrade, ms: number): Promise<TlsInfo> {
+  async secure(upgrade: Upgrade, ms: number): Promise<TlsChannel> {
     if (this.#phase !== "open") await this.#refuse();
     this.#phase = "securing";
     this.#watch.set(ms);

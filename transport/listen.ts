@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { ListenAddress } from "../config/config.ts";
+import type { ListenAddress, ListenRole } from "../config/config.ts";
 
 /** An address that is being listened on. */
 export class BoundAddress implements Deno.NetAddr {
@@ -17,18 +17,26 @@ export class BoundAddress implements Deno.NetAddr {
   readonly port: number;
   /** Whether TLS is spoken from the first octet. */
   readonly tls: boolean;
+  /** What it is for. */
+  readonly role: ListenRole;
 
   /** Made when a listener is opened. */
-  constructor(hostname: string, port: number, tls: boolean) {
+  constructor(hostname: string, port: number, tls: boolean, role: ListenRole = "mx") {
+    this.role = role;
     this.hostname = hostname;
     this.port = port;
     this.tls = tls;
   }
 
-  /** `HOST:PORT`, or `smtps://HOST:PORT` with implicit TLS; IPv6 addresses in brackets. */
+  /** `HOST:PORT` as it is configured, e.g. `smtps://HOST:PORT` with implicit TLS; IPv6 addresses in brackets. */
   toString(): string {
     const host = this.hostname.includes(":") ? `[${this.hostname}]` : this.hostname;
-    return `${this.tls ? "smtps://" : ""}${host}:${this.port}`;
+    return `${this.#scheme}${host}:${this.port}`;
+  }
+
+  get #scheme(): string {
+    if (this.role === "submission") return this.tls ? "submissions://" : "submission://";
+    return this.tls ? "smtps://" : "";
   }
 }
 
@@ -60,7 +68,10 @@ export function listen(address: ListenAddress): Listening {
       ? listenEverywhere(address.port)
       : [Deno.listen({ hostname: address.hostname, port: address.port })];
     const bound = sockets[0]!.addr;
-    return { address: new BoundAddress(bound.hostname, bound.port, address.tls), sockets };
+    return {
+      address: new BoundAddress(bound.hostname, bound.port, address.tls, address.role),
+      sockets,
+    };
   } catch (error) {
     throw new ListenError(address, error);
   }
@@ -90,7 +101,9 @@ function listenOnSix(port: number): Deno.TcpListener | undefined {
 }
 
 function nameOf(address: ListenAddress): string {
-  return new BoundAddress(address.hostname ?? "", address.port, address.tls).toString();
+  return String(
+    new BoundAddress(address.hostname ?? "", address.port, address.tls, address.role),
+  );
 }
 
 function reasonOf(error: unknown): string {

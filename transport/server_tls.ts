@@ -11,6 +11,7 @@ import type { Certificate, TlsVersion } from "../config/config.ts";
 import type { TlsInfo } from "../message/envelope.ts";
 import { readHello } from "./client_hello.ts";
 import type { Upgrade, Upgraded } from "./connection.ts";
+import { endPointOf } from "./end_point.ts";
 import type { ByteStream } from "./stream.ts";
 import { DuplexOver, handshake, tlsInfo, TlsSocketStream } from "./tls_stream.ts";
 
@@ -62,7 +63,7 @@ export class ServerTls {
     return this.#over(new DuplexOver(stream, octets), context);
   }
 
-  #over(duplex: DuplexOver, secureContext: SecureContext): Upgraded {
+  #over(duplex: DuplexOver, { secureContext, endPoint }: Shown): Upgraded {
     const { askCertificate } = this.#options;
     const socket = new TLSSocket(duplex, {
       isServer: true,
@@ -73,7 +74,10 @@ export class ServerTls {
     });
     return {
       stream: new TlsSocketStream(socket, duplex),
-      handshake: handshake(socket, duplex, "secure").then(() => clientTlsInfo(socket)),
+      handshake: handshake(socket, duplex, "secure").then(() => ({
+        ...clientTlsInfo(socket),
+        endPoint,
+      })),
     };
   }
 }
@@ -86,12 +90,19 @@ function clientTlsInfo(socket: TLSSocket): TlsInfo {
   return { ...info, fingerprint: createHash("sha256").update(certificate).digest("hex") };
 }
 
+/** A certificate as it is shown. */
+interface Shown {
+  readonly secureContext: SecureContext;
+  /** Its `tls-server-end-point`. */
+  readonly endPoint: Uint8Array;
+}
+
 /** The certificates, ready for handshakes. */
 interface Contexts {
   /** For clients that ask for no name, or for one that is in no certificate. */
-  readonly first: SecureContext;
+  readonly first: Shown;
   /** By the names in the certificates, lower case, `*.` for any one label; undefined when there is nothing to choose. */
-  readonly byName?: ReadonlyMap<string, SecureContext>;
+  readonly byName?: ReadonlyMap<string, Shown>;
 }
 
 /** Of a name that is in several certificates the first counts. */
@@ -99,16 +110,18 @@ function contextsOf(certificates: readonly Certificate[], minVersion: TlsVersion
   const contexts = certificates.map((certificate) => contextOf(certificate, minVersion));
   const first = contexts[0]!;
   if (contexts.length === 1) return { first };
-  const byName = new Map<string, SecureContext>();
+  const byName = new Map<string, Shown>();
   for (const [i, { cert }] of certificates.entries()) {
     for (const name of namesIn(cert)) if (!byName.has(name)) byName.set(name, contexts[i]!);
   }
   return { first, byName };
 }
 
-function contextOf(certificate: Certificate, minVersion: TlsVersion): SecureContext {
+function contextOf(certificate: Certificate, minVersion: TlsVersion): Shown {
   checkCertificate(certificate);
-  return createSecureContext({ cert: certificate.cert, key: certificate.key, minVersion });
+  const { cert, key } = certificate;
+  const secureContext = createSecureContext({ cert, key, minVersion });
+  return { secureContext, endPoint: endPointOf(new X509Certificate(cert).raw) };
 }
 
 /** The DNS names that a certificate is for (RFC 6125 §6.4), in lower case. */

@@ -58,6 +58,13 @@ declare module "@std/cli/parse-args" {
   ): Record<string, unknown> & { _: Array<string | number> };
 }
 
+declare module "@std/cli/prompt-secret" {
+  export function promptSecret(
+    message?: string,
+    options?: { mask?: string; clear?: boolean },
+  ): string | null;
+}
+
 declare module "@std/fmt/colors" {
   export function bold(text: string): string;
   export function cyan(text: string): string;

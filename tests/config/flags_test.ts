@@ -56,7 +56,7 @@ Deno.test("an unknown flag is an error that names the near ones", () => {
 });
 
 Deno.test("an unknown command and words that belong to nothing are errors", () => {
-  assertEquals(problems("serv"), ['unknown command "serv" (did you mean serve?)']);
+  assertEquals(problems("serv"), ['unknown command "serv" (did you mean serve or user?)']);
   assertEquals(problems("serve", "25", "x"), ['unexpected "25"', 'unexpected "x"']);
   assertEquals(problems("--hold", "--", "--listen"), ['unknown command "--listen"']);
 });

@@ -63,6 +63,7 @@ Deno.test("where nothing is set the defaults hold", async () => {
     certificateFiles: [],
     tlsMinVersion: "TLSv1.2",
     trustCertificates: [],
+    users: undefined,
     delivery: { ...DEFAULT_DELIVERY, smarthost: undefined, dns: undefined },
   });
 });
@@ -96,6 +97,7 @@ Deno.test("every flag has a variable and a key, and all three set the same thing
     spool: "elsewhere",
     local_domain: "a.example",
     trust: "10.0.0.0/8",
+    users: "users.toml",
     smarthost: "smtp://user:pw@relay.example",
     hold: "true",
     dns: "192.0.2.1:53",

@@ -26,6 +26,13 @@ Deno.test("a listening address is a port, a host with a port, or smtps:// before
   });
   assertEquals(parseListen("smtps://[::]:465"), { hostname: "::", port: 465, tls: true });
   assertEquals(parseListen("smtps://:465"), { port: 465, tls: true });
+  assertEquals(parseListen("submission://:587"), { port: 587, tls: false, role: "submission" });
+  assertEquals(parseListen("submissions://[::1]:465"), {
+    hostname: "::1",
+    port: 465,
+    tls: true,
+    role: "submission",
+  });
 });
 
 Deno.test("what is no listening address is refused with the reason", () => {

@@ -7,7 +7,7 @@ import { printable } from "../../base/printable.ts";
 import { formatReply, reply, replyBytes, replyText } from "../../protocol/reply.ts";
 import type { SmtpReply } from "../../protocol/reply.ts";
 import { ReplyReader, ReplySyntaxError } from "../../protocol/reply_reader.ts";
-import { plainResponse } from "../../protocol/sasl.ts";
+import { plainResponse } from "../../protocol/sasl/plain.ts";
 import { atRandom, singly } from "./talk.ts";
 
 function readReplies(pieces: readonly Uint8Array[]): SmtpReply[] {

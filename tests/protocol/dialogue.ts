@@ -15,6 +15,8 @@ export interface Dialogue {
   readonly limits: Partial<Record<keyof SessionLimits, number>>;
   readonly startTls: boolean;
   readonly tls: boolean;
+  /** Who may log in: nobody, those in TLS, anybody. */
+  readonly auth?: "tls" | "anywhere";
   /** One more than there are TLS handshakes. */
   readonly stretches: Stretch[];
   readonly closes: boolean;
@@ -29,6 +31,7 @@ export function parseDialogue(text: string): Dialogue {
     limits: {} as Partial<Record<keyof SessionLimits, number>>,
     startTls: false,
     tls: false,
+    auth: undefined as Dialogue["auth"],
     stretches: [{ client: [], server: [] }] as Stretch[],
     closes: false,
     messages: undefined as number | undefined,
@@ -50,7 +53,12 @@ export function parseDialogue(text: string): Dialogue {
 }
 
 function set(
-  dialogue: { limits: Partial<Record<string, number>>; startTls: boolean; tls: boolean },
+  dialogue: {
+    limits: Partial<Record<string, number>>;
+    startTls: boolean;
+    tls: boolean;
+    auth: Dialogue["auth"];
+  },
   setting: string,
 ): void {
   const [name, value] = setting.split(" ");
@@ -58,6 +66,7 @@ function set(
   if (limit !== undefined) dialogue.limits[limit] = Number(value);
   else if (name === "startTls") dialogue.startTls = true;
   else if (name === "tls") dialogue.tls = true;
+  else if (name === "auth" && (value === "tls" || value === "anywhere")) dialogue.auth = value;
   else throw new Error(`not a setting: ${setting}`);
 }
 

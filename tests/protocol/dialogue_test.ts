@@ -1,8 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { concat } from "../../base/bytes.ts";
 import { type Dialogue, parseDialogue } from "./dialogue.ts";
+import { TestAuthenticator } from "./test_authenticator.ts";
 import { RecordingHandler } from "./recording_handler.ts";
-import { atRandom, feed, newSession, singly, type Talked, TLS } from "./talk.ts";
+import { atRandom, CHANNEL, feed, newSession, singly, type Talked } from "./talk.ts";
 
 /** The ways in which the client's writes may reach the server. */
 const WAYS: Record<string, (writes: Uint8Array[]) => Uint8Array[]> = {
@@ -35,17 +36,22 @@ async function run(
   handler: RecordingHandler,
 ): Promise<void> {
   const { limits, startTls, tls, stretches, closes, messages } = dialogue;
-  const session = newSession(handler, limits, { startTls }, tls ? TLS : undefined);
+  const session = newSession(handler, limits, { startTls }, tls ? CHANNEL : undefined);
   for (const [i, { client, server }] of stretches.entries()) {
     const talked = await feed(session, split(client));
     assertOutput(talked, server);
     const atEnd = i === stretches.length - 1;
     assertEquals(talked.next, !atEnd ? "starttls" : closes ? "close" : "read");
-    if (!atEnd) session.secured(TLS);
+    if (!atEnd) session.secured(CHANNEL);
   }
   session.abort();
   if (messages !== undefined) assertEquals(handler.messages.length, messages);
   assertEquals(handler.opened, handler.finished + handler.aborted);
+}
+
+function handlerFor({ auth }: Dialogue, asynchronous: boolean): RecordingHandler {
+  const authenticator = auth && new TestAuthenticator(auth === "tls", asynchronous);
+  return new RecordingHandler(asynchronous, authenticator);
 }
 
 const directory = new URL("../dialogues/", import.meta.url);
@@ -62,7 +68,7 @@ for (const file of files) {
     for (const [way, split] of Object.entries(WAYS)) {
       for (const asynchronous of [false, true]) {
         const name = `${way}, the handler answering ${asynchronous ? "later" : "at once"}`;
-        await t.step(name, () => run(dialogue, split, new RecordingHandler(asynchronous)));
+        await t.step(name, () => run(dialogue, split, handlerFor(dialogue, asynchronous)));
       }
     }
   });

@@ -2,6 +2,7 @@
 import { concat } from "../../base/bytes.ts";
 import type { MaybePromise } from "../../base/maybe_promise.ts";
 import type { ClientInfo, Envelope } from "../../message/envelope.ts";
+import type { Authenticator } from "../../protocol/auth.ts";
 import type {
   MailCommand,
   MessageSink,
@@ -35,8 +36,8 @@ export class RecordingHandler implements SessionHandler {
   aborted = 0;
   finished = 0;
 
-  /** @param asynchronous whether every answer is a promise */
-  constructor(readonly asynchronous = false) {}
+  /** @param asynchronous whether every answer is a promise @param authenticator who knows the users, if there are any */
+  constructor(readonly asynchronous = false, readonly authenticator?: Authenticator) {}
 
   mail(mail: MailCommand, client: ClientInfo): MaybePromise<SmtpReply> {
     this.mails.push(mail);

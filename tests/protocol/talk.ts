@@ -1,6 +1,6 @@
 /** Drives a session as a transport does: octets in, output gathered, one buffer reused for every read. */
 import { concat, decode, encode } from "../../base/bytes.ts";
-import type { TlsInfo } from "../../message/envelope.ts";
+import type { TlsChannel, TlsInfo } from "../../message/envelope.ts";
 import { ServerSession } from "../../protocol.ts";
 import type {
   SessionHandler,
@@ -24,12 +24,15 @@ export const TLS: TlsInfo = {
   verified: false,
 };
 
+/** The same with what a login can be bound to. */
+export const CHANNEL: TlsChannel = { ...TLS, endPoint: new Uint8Array(32).fill(7) };
+
 /** A session from 192.0.2.1 with a server called mx.example. */
 export function newSession(
   handler: SessionHandler,
   limits: Partial<SessionLimits> = {},
   options: Partial<SessionOptions> = {},
-  tls?: TlsInfo,
+  tls?: TlsChannel,
 ): ServerSession {
   const all = {
     hostname: "mx.example",

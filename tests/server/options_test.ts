@@ -7,22 +7,26 @@ const CERTIFICATE = await selfSignedCertificate("mx.example.org", Date.now());
 const OTHER = await selfSignedCertificate("mx.example.org", Date.now());
 
 Deno.test("without options everything has its default", () => {
-  const { hostname, delivery, ...rest } = configOf({});
+  const { hostname, users, delivery, ...rest } = configOf({});
   const { delivery: defaults, ...expected } = DEFAULT_CONFIG;
   assertEquals(rest, expected);
   assertEquals(delivery, { ...defaults, smarthost: undefined, dns: undefined });
   assert(hostname !== "");
+  assertEquals(users, undefined);
 });
 
 Deno.test("every option finds its place, and what a table leaves out has its default", () => {
   const config = configOf({
-    listen: ["127.0.0.1:0", "smtps://[::1]:465"],
+    listen: ["127.0.0.1:0", "smtps://[::1]:465", "submission://:587", "submissions://:466"],
     hostname: "MX.Example.org",
     spool: "/var/spool/mail",
     localDomains: ["Example.org"],
     localRecipients: ["Info@Example.org"],
     trust: ["192.0.2.0/24"],
     smarthost: "smtps://user:secret@relay.example",
+    users: "/etc/mail/users.toml",
+    authWithoutTls: true,
+    scramPlus: true,
     hold: true,
     certificate: CERTIFICATE,
     tlsMinVersion: "TLSv1.3",
@@ -40,12 +44,17 @@ Deno.test("every option finds its place, and what a table leaves out has its def
     listen: [
       { hostname: "127.0.0.1", port: 0, tls: false },
       { hostname: "::1", port: 465, tls: true },
+      { port: 587, tls: false, role: "submission" },
+      { port: 466, tls: true, role: "submission" },
     ],
     hostname: "mx.example.org",
     spool: "/var/spool/mail",
     localDomains: ["example.org"],
     localRecipients: ["info@example.org"],
     trust: ["192.0.2.0/24"],
+    users: "/etc/mail/users.toml",
+    authWithoutTls: true,
+    scramPlus: true,
     hold: true,
     certificates: [CERTIFICATE],
     certificateFiles: [],

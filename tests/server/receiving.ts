@@ -7,12 +7,14 @@ import { FileQueue } from "../../queue/file_queue.ts";
 import { MemoryQueue } from "../../queue/memory_queue.ts";
 import type { Queue, QueuedMessage } from "../../queue/queue.ts";
 import { Events, type Listeners } from "../../server/events.ts";
+import { Logins } from "../../server/logins.ts";
 import { Receiver } from "../../server/receive.ts";
 import { withTempDir } from "../helpers/temp_dir.ts";
 import { TestClock } from "../helpers/test_clock.ts";
 import { claimOne, textOf } from "../queue/fixtures.ts";
 import type { Peer } from "../transport/peer.ts";
 import type { Endpoint } from "../../transport/connection.ts";
+import { BoundAddress } from "../../transport/listen.ts";
 import { HOSTNAME, type Running, withTransport } from "../transport/running.ts";
 
 /** The reply to what failed here and not at the client. */
@@ -87,11 +89,23 @@ export function withReceiver(
       events: new Events(on),
       clock,
       random: () => 0.5,
+      logins: noLogins(limits, clock),
     });
-    const welcome = (peer: Endpoint) => receiver.welcome(peer);
+    const listener = new BoundAddress("127.0.0.1", 2525, false);
+    const welcome = (peer: Endpoint) => receiver.welcome(peer, listener);
     const unbounded = (address: string) => relay.trusts(address);
     const changes = { limits, clock, welcome, unbounded };
     return withTransport(changes, (running) => check({ ...running, queue }));
+  });
+}
+
+function noLogins(limits: Limits, clock: TestClock): Logins {
+  return new Logins({
+    config: { limits, authWithoutTls: false, scramPlus: false },
+    userFile: undefined,
+    hooks: {},
+    clock,
+    random: (length) => new Uint8Array(length),
   });
 }
 
