@@ -20,30 +20,42 @@ interface Surroundings {
   readonly signal?: AbortSignal;
   /** Flags of `deno run`. */
   readonly permissions?: readonly string[];
+  readonly stdin?: "null" | "piped";
 }
 
 function command(args: readonly string[], surroundings: Surroundings): Deno.Command {
-  const { env, signal, permissions = ["-A"] } = surroundings;
+  const { env, signal, permissions = ["-A"], stdin = "null" } = surroundings;
   return new Deno.Command(Deno.execPath(), {
     args: ["run", ...permissions, MAIN.href, ...args],
     env: { ...env, NO_COLOR: "1" },
     signal,
-    stdin: "null",
+    stdin,
     stdout: "piped",
     stderr: "piped",
   });
 }
 
-/** Runs it to its end, which it must reach by itself. */
+/** Runs it to its end, which it must reach by itself; `input` is its standard input. */
 export async function run(
   args: readonly string[],
   env: Record<string, string> = {},
+  input?: string,
 ): Promise<Ended> {
   const signal = AbortSignal.timeout(TOO_LONG);
-  const { code, stdout, stderr } = await command(args, { env, signal }).output();
+  const stdin = input === undefined ? "null" : "piped";
+  const child = command(args, { env, signal, stdin }).spawn();
+  // A program that reads none of it closes its end.
+  if (input !== undefined) await say(child.stdin, input).catch(() => {});
+  const { code, stdout, stderr } = await child.output();
   const text = new TextDecoder();
   const lines = text.decode(stderr).split("\n").filter((line) => line !== "");
   return { code, stdout: text.decode(stdout), stderr: lines };
+}
+
+async function say(stdin: WritableStream<Uint8Array>, input: string): Promise<void> {
+  const writer = stdin.getWriter();
+  await writer.write(new TextEncoder().encode(input));
+  await writer.close();
 }
 
 /** A program that serves. */
