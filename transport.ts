@@ -20,6 +20,7 @@ import { Connection, type Endpoint, endpoint, TimeoutError } from "./transport/c
 import { ContentRate } from "./transport/content_rate.ts";
 import { Deadlines } from "./transport/deadlines.ts";
 import { type BoundAddress, listen, type Listening } from "./transport/listen.ts";
+import { introduce, ProxyError } from "./transport/proxied.ts";
 import { type Awaited, ReadBuffers } from "./transport/read_buffers.ts";
 import { isOutOfDescriptors, Reserve } from "./transport/reserve.ts";
 import type { ServerTls } from "./transport/server_tls.ts";
@@ -41,6 +42,8 @@ export interface TransportOptions {
   readonly clock: Clock;
   /** Whether the address is free of the bound on connections per address. */
   readonly unbounded: (address: string) => boolean;
+  /** Whether whoever is at the address may say who its clients are, on listeners for proxies. */
+  readonly proxies: (address: string) => boolean;
   /** A client came to a listener: gives who answers it, or the reply that turns it away. */
   readonly welcome: (
     peer: Endpoint,
@@ -179,29 +182,47 @@ export class Transport {
   async #serve(conn: Deno.TcpConn, listener: BoundAddress): Promise<void> {
     const connection = this.#connectionOver(conn);
     this.#connections.set(connection, undefined);
-    const { address } = connection.remote;
-    const room = this.#count.enter(address, this.#options.unbounded(address));
     try {
       conn.setNoDelay();
-      if (room !== "ok") return await this.#turnAway(connection, NO_ROOM[room], listener.tls);
-      await this.#talk(connection, listener);
-      if (connection.tls !== undefined) await connection.end();
+      if (listener.proxied) await this.#introduce(connection);
+      await this.#admit(connection, listener);
     } catch (error) {
-      logEnd(connection, error);
+      if (error instanceof ProxyError) this.#complain(connection, error.message);
+      else logEnd(connection, error);
     } finally {
-      if (room === "ok") this.#count.leave(address);
       connection.close();
       this.#connections.delete(connection);
     }
   }
 
+  /** Only who is trusted to may say for whom it connects; everybody else would choose an address. */
+  async #introduce(connection: Connection): Promise<void> {
+    const { proxies, clock } = this.#options;
+    if (!proxies(connection.remote.address)) throw new ProxyError("it is none of the proxy_hosts");
+    await introduce(connection, clock);
+  }
+
+  async #admit(connection: Connection, listener: BoundAddress): Promise<void> {
+    const { address } = connection.remote;
+    const room = this.#count.enter(address, this.#options.unbounded(address));
+    if (room !== "ok") return await this.#turnAway(connection, NO_ROOM[room], listener.tls);
+    try {
+      await this.#talk(connection, listener);
+      if (connection.tls !== undefined) await connection.end();
+    } finally {
+      this.#count.leave(address);
+    }
+  }
+
   /** With implicit TLS the client would not understand a reply before its handshake: it is only hung up on. */
   async #turnAway(connection: Connection, why: SmtpReply, implicitTls: boolean): Promise<void> {
-    const { address } = connection.remote;
-    if (this.#complaints.take(clientNetwork(address))) {
-      logger.warn("connection turned away", { client: address, reply: why.lines[0] });
-    }
+    this.#complain(connection, why.lines[0]!);
     if (!implicitTls) await connection.dismiss(replyBytes(why));
+  }
+
+  #complain({ remote: { address } }: Connection, why: string): void {
+    if (!this.#complaints.take(clientNetwork(address))) return;
+    logger.warn("connection turned away", { client: address, why });
   }
 
   async #talk(connection: Connection, listener: BoundAddress): Promise<void> {

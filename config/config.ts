@@ -22,6 +22,8 @@ export interface ListenAddress {
   readonly tls: boolean;
   /** What it is for; `mx` where nothing is said. */
   readonly role?: ListenRole;
+  /** Whether clients come by way of a proxy that speaks the PROXY protocol: `smtp+proxy://HOST:PORT`. */
+  readonly proxied?: boolean;
 }
 
 /** The host that gets all mail instead of the recipients' MX hosts. */
@@ -165,6 +167,8 @@ export interface Config {
   readonly localRecipients: readonly string[];
   /** Networks in CIDR notation whose clients may relay. */
   readonly trust: readonly string[];
+  /** Networks in CIDR notation whose proxies may say who the client is, on listeners that are for proxies. */
+  readonly proxyHosts: readonly string[];
   /** Accept and queue, deliver nothing. */
   readonly hold: boolean;
   /** The certificates to show, by server name, the first where none has the name; none: one is made and kept in the spool. */
@@ -259,6 +263,7 @@ export const DEFAULT_CONFIG: Omit<Config, "hostname"> = {
   certificateFiles: [],
   tlsMinVersion: "TLSv1.2",
   trustCertificates: [],
+  proxyHosts: [],
   hold: false,
   authWithoutTls: false,
   scramPlus: false,

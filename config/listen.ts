@@ -12,14 +12,19 @@ import { parseHostPort, parsePort } from "./host_port.ts";
  * An address to listen on: `:2525` or `2525` for every interface,
  * `127.0.0.1:2525`, `[::1]:2525`, `localhost:2525`; `smtps://` before it for
  * implicit TLS, `smtp://` for none; `submission://` and `submissions://` likewise,
- * for users who log in. Port 0 takes a free one.
+ * for users who log in; `+proxy` before the colon where clients come by way of a
+ * proxy. Port 0 takes a free one.
  *
  * @throws {TypeError} when it is not one.
  */
 export function parseListen(text: string): ListenAddress {
-  const [, scheme, rest] = /^(?:(smtps?|submissions?):\/\/)?(.*)$/s.exec(text) ?? [];
-  const tls = scheme?.endsWith("s") ?? false;
-  const kind = scheme?.startsWith("submission") ? { tls, role: "submission" as const } : { tls };
+  const [, scheme, proxy, rest] = /^(?:(smtps?|submissions?)(\+proxy)?:\/\/)?(.*)$/s.exec(text) ??
+    [];
+  const kind: Omit<ListenAddress, "hostname" | "port"> = {
+    tls: scheme?.endsWith("s") ?? false,
+    ...(scheme?.startsWith("submission") && { role: "submission" }),
+    ...(proxy !== undefined && { proxied: true }),
+  };
   if (/^\d+$/.test(rest!)) return { port: parsePort(rest!, 0), ...kind };
   const { host, port } = parseHostPort(rest!, 0);
   if (port === undefined) throw new TypeError("expected HOST:PORT or :PORT; the port is missing");

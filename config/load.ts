@@ -56,6 +56,7 @@ export async function loadConfig(inputs: Inputs): Promise<Loaded> {
   if (settings.users === undefined && settings.listen?.some(({ role }) => role === "submission")) {
     throw new ConfigError([`${where("listen")}: a submission listener needs users`]);
   }
+  checkProxies(settings, where);
   const certificateFiles = configuredCertificates(settings, where);
   const certificates: Certificate[] = [];
   for (const { cert, key } of certificateFiles) {
@@ -111,6 +112,15 @@ function shown(path: readonly (string | number)[], values: unknown): string {
     : text.slice(0, 200);
 }
 
+/** A listener for proxies that lets no proxy in would serve nobody. */
+function checkProxies(
+  { listen, proxy_hosts = [] }: Settings,
+  where: (key: string) => string,
+): void {
+  if (proxy_hosts.length > 0 || !listen?.some(({ proxied }) => proxied)) return;
+  throw new ConfigError([`${where("listen")}: a listener for proxies needs proxy_hosts as well`]);
+}
+
 /** The files of each certificate and its key, which are given in the same order. */
 function configuredCertificates(
   { tls_cert = [], tls_key = [] }: Settings,
@@ -150,6 +160,7 @@ function complete(
     ...tls,
     tlsMinVersion: settings.tls_min_version ?? DEFAULT_CONFIG.tlsMinVersion,
     trustCertificates: settings.trust_certificates ?? DEFAULT_CONFIG.trustCertificates,
+    proxyHosts: settings.proxy_hosts ?? DEFAULT_CONFIG.proxyHosts,
     stopGrace: settings.stop_grace ?? DEFAULT_CONFIG.stopGrace,
     limits: { ...DEFAULT_CONFIG.limits, ...settings.limits },
     delivery: deliverySettings(settings, caCerts),

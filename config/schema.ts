@@ -41,6 +41,8 @@ export interface Settings
   trust_certificates?: string[];
   /** The file with further authorities. */
   ca_file?: string;
+  /** See {@linkcode Config.proxyHosts}. */
+  proxy_hosts?: string[];
   /** See {@linkcode DeliverySettings.port}. */
   delivery_port?: number;
   /** See {@linkcode DeliverySettings.allowPrivate}. */
@@ -206,6 +208,7 @@ const root = table({
   local_domain: list(parsed(parseDomain)),
   local_recipients: list(parsed(parseMailbox)),
   trust: list(parsed(parseNetwork)),
+  proxy_hosts: list(parsed(parseNetwork)),
   smarthost: parsed(parseSmarthost),
   hold: toggle,
   tls_cert: list(filled, 1),

@@ -53,6 +53,8 @@ export interface StartOptions {
   readonly localRecipients?: readonly string[];
   /** Networks in CIDR notation whose clients may send to anyone. Default loopback. */
   readonly trust?: readonly string[];
+  /** Networks in CIDR notation whose proxies may say who the client is, on listeners such as `smtp+proxy://:2525`. */
+  readonly proxyHosts?: readonly string[];
   /** `smtp://[user:pass@]host[:port]` or `smtps://…`: gets all mail instead of the recipients' MX hosts. */
   readonly smarthost?: string;
   /** The file of those who may log in on submission listeners, as `main.ts user add` writes it; see the hooks `password` and `token` too. */
@@ -105,6 +107,7 @@ const OPTIONS: Readonly<Record<keyof StartOptions, true>> = {
   localDomains: true,
   localRecipients: true,
   trust: true,
+  proxyHosts: true,
   smarthost: true,
   users: true,
   authWithoutTls: true,
@@ -152,8 +155,13 @@ export function configOf(options: StartOptions): Config {
   checkKeys("", options, OPTIONS);
   checkFunctions("hooks", options.hooks, HOOKS);
   checkFunctions("on", options.on, EVENTS);
+  const listen = listenAddresses(options.listen);
+  const proxyHosts = texts("proxyHosts", options.proxyHosts, parseNetwork) ?? [];
+  if (proxyHosts.length === 0 && listen.some(({ proxied }) => proxied)) {
+    throw new TypeError("listen: a listener for proxies needs proxyHosts as well");
+  }
   return {
-    listen: listenAddresses(options.listen),
+    listen,
     hostname: text("hostname", options.hostname, parseDomain) ?? nameOfMachine(Deno.hostname()),
     spool: text("spool", options.spool, parseDirectory) ?? DEFAULT_CONFIG.spool,
     localDomains: texts("localDomains", options.localDomains, parseDomain) ?? [],
@@ -163,6 +171,7 @@ export function configOf(options: StartOptions): Config {
     authWithoutTls: toggle("authWithoutTls", options.authWithoutTls) ??
       DEFAULT_CONFIG.authWithoutTls,
     scramPlus: toggle("scramPlus", options.scramPlus) ?? DEFAULT_CONFIG.scramPlus,
+    proxyHosts,
     hold: toggle("hold", options.hold) ?? DEFAULT_CONFIG.hold,
     certificates: keyPairs("certificate", options.certificate),
     certificateFiles: [],

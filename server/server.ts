@@ -16,6 +16,7 @@ import { Pool } from "../deliver/pool.ts";
 import { route } from "../deliver/route.ts";
 import { UnverifiableHosts } from "../deliver/unverifiable.ts";
 import type { Hooks } from "../policy/hooks.ts";
+import { Networks } from "../policy/networks.ts";
 import { RelayPolicy } from "../policy/relay.ts";
 import { UserFile } from "../policy/user_file.ts";
 import { FileQueue } from "../queue/file_queue.ts";
@@ -198,6 +199,7 @@ class Server implements RunningServer {
   #listen(hooks: Hooks): Transport {
     const { listen, hostname, limits } = this.#config;
     const relay = new RelayPolicy(this.#config);
+    const proxies = new Networks(this.#config.proxyHosts);
     const receiver = new Receiver({
       config: this.#config,
       queue: this.#queue,
@@ -216,6 +218,7 @@ class Server implements RunningServer {
       clock: this.#clock,
       reserve: this.#config.spool,
       unbounded: (address) => relay.trusts(address),
+      proxies: (address) => proxies.has(address),
       welcome: (peer, listener) => receiver.welcome(peer, listener),
     });
   }

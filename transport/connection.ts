@@ -8,7 +8,7 @@
 import type { MaybePromise } from "../base/maybe_promise.ts";
 import type { TlsChannel } from "../message/envelope.ts";
 import type { Deadlines, Watch } from "./deadlines.ts";
-import { type ByteStream, closeQuietly, writeAll } from "./stream.ts";
+import { type ByteStream, closeQuietly, ReadAhead, writeAll } from "./stream.ts";
 
 /** An IP address and a port. */
 export interface Endpoint {
@@ -70,8 +70,7 @@ type Phase = "open" | "securing" | "leaving" | "closed";
 
 /** A stream of octets with deadlines. One wait at a time: a read, a write or a handshake. */
 export class Connection {
-  /** Who is at the other end. */
-  readonly remote: Endpoint;
+  #remote: Endpoint;
   #stream: ByteStream;
   #tls: TlsChannel | undefined;
   #watch: Watch;
@@ -92,9 +91,20 @@ export class Connection {
     tls?: TlsChannel,
   ) {
     this.#stream = stream;
-    this.remote = remote;
+    this.#remote = remote;
     this.#tls = tls;
     this.#watch = deadlines.watch(() => this.#expire());
+  }
+
+  /** Who is at the other end. */
+  get remote(): Endpoint {
+    return this.#remote;
+  }
+
+  /** A proxy has said who is at the other end; `rest` was read behind that and belongs to them. No read may be under way. */
+  introduce(remote: Endpoint, rest: Uint8Array): void {
+    this.#remote = remote;
+    if (rest.length > 0) this.#stream = new ReadAhead(this.#stream, Promise.resolve(rest));
   }
 
   /** The TLS session; undefined in plaintext. */

@@ -20,12 +20,16 @@ export class BoundAddress implements Deno.NetAddr {
   /** What it is for. */
   readonly role: ListenRole;
 
+  /** Whether clients come by way of a proxy. */
+  readonly proxied: boolean;
+
   /** Made when a listener is opened. */
-  constructor(hostname: string, port: number, tls: boolean, role: ListenRole = "mx") {
-    this.role = role;
+  constructor(hostname: string, port: number, kind: Omit<ListenAddress, "hostname" | "port">) {
     this.hostname = hostname;
     this.port = port;
-    this.tls = tls;
+    this.tls = kind.tls;
+    this.role = kind.role ?? "mx";
+    this.proxied = kind.proxied ?? false;
   }
 
   /** `HOST:PORT` as it is configured, e.g. `smtps://HOST:PORT` with implicit TLS; IPv6 addresses in brackets. */
@@ -35,8 +39,9 @@ export class BoundAddress implements Deno.NetAddr {
   }
 
   get #scheme(): string {
-    if (this.role === "submission") return this.tls ? "submissions://" : "submission://";
-    return this.tls ? "smtps://" : "";
+    const plain = this.role === "submission" ? "submission" : "smtp";
+    const scheme = (this.tls ? `${plain}s` : plain) + (this.proxied ? "+proxy" : "");
+    return scheme === "smtp" ? "" : `${scheme}://`;
   }
 }
 
@@ -68,10 +73,7 @@ export function listen(address: ListenAddress): Listening {
       ? listenEverywhere(address.port)
       : [Deno.listen({ hostname: address.hostname, port: address.port })];
     const bound = sockets[0]!.addr;
-    return {
-      address: new BoundAddress(bound.hostname, bound.port, address.tls, address.role),
-      sockets,
-    };
+    return { address: new BoundAddress(bound.hostname, bound.port, address), sockets };
   } catch (error) {
     throw new ListenError(address, error);
   }
@@ -101,9 +103,7 @@ function listenOnSix(port: number): Deno.TcpListener | undefined {
 }
 
 function nameOf(address: ListenAddress): string {
-  return String(
-    new BoundAddress(address.hostname ?? "", address.port, address.tls, address.role),
-  );
+  return String(new BoundAddress(address.hostname ?? "", address.port, address));
 }
 
 function reasonOf(error: unknown): string {

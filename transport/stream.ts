@@ -18,6 +18,44 @@ export interface ByteStream {
   close(): void;
 }
 
+/** A stream whose first octets were read already: they come once more. */
+export class ReadAhead implements ByteStream {
+  readonly #stream: ByteStream;
+  #first: Promise<Uint8Array | null> | undefined;
+
+  /** Takes over the stream. @param first what was read, or is being read; null at the end */
+  constructor(stream: ByteStream, first: Promise<Uint8Array | null>) {
+    this.#stream = stream;
+    this.#first = first;
+  }
+
+  /** Fills some of the buffer; null at the end. */
+  async read(buffer: Uint8Array): Promise<number | null> {
+    if (this.#first === undefined) return await this.#stream.read(buffer);
+    const octets = await this.#first;
+    if (octets === null) return null;
+    const n = Math.min(octets.length, buffer.length);
+    buffer.set(octets.subarray(0, n));
+    this.#first = n < octets.length ? Promise.resolve(octets.subarray(n)) : undefined;
+    return n;
+  }
+
+  /** Sends some of the octets. */
+  write(bytes: Uint8Array): Promise<number> {
+    return this.#stream.write(bytes);
+  }
+
+  /** Says farewell, where the stream below has one. */
+  async end(): Promise<void> {
+    await this.#stream.end?.();
+  }
+
+  /** Hangs up. */
+  close(): void {
+    this.#stream.close();
+  }
+}
+
 /** Sends all of the octets. */
 export async function writeAll(stream: ByteStream, bytes: Uint8Array): Promise<void> {
   let sent = await stream.write(bytes);

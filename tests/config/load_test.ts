@@ -64,6 +64,7 @@ Deno.test("where nothing is set the defaults hold", async () => {
     tlsMinVersion: "TLSv1.2",
     trustCertificates: [],
     users: undefined,
+    proxyHosts: [],
     delivery: { ...DEFAULT_DELIVERY, smarthost: undefined, dns: undefined },
   });
 });
@@ -304,6 +305,16 @@ Deno.test("several certificates are read with their keys, which come in the same
     );
     assertStringIncludes(error.message, "tls_cert: needs tls-key as well, one for each of the 2");
   }));
+
+Deno.test("a listener for proxies needs proxies", async () => {
+  const toml = 'listen = "smtps+proxy://:465"\n';
+  assertEquals(await problems({ toml }), [
+    "mail.toml:1: listen: a listener for proxies needs proxy_hosts as well",
+  ]);
+  const { listen, proxyHosts } = await config({ toml: toml + 'proxy_hosts = "192.0.2.0/24"' });
+  assertEquals(listen, [{ port: 465, tls: true, proxied: true }]);
+  assertEquals(proxyHosts, ["192.0.2.0/24"]);
+});
 
 Deno.test("the least TLS version and trusted certificates are read, and what they are not is said", async () => {
   const fingerprint = Array(32).fill("0A").join(":");

@@ -14,6 +14,10 @@ export interface Mail {
   readonly tls: boolean;
   /** A certificate to show in TLS, by its files; swaks only. */
   readonly certificate?: { readonly cert: string; readonly key: string };
+  /** What to say in a PROXY header before anything else; swaks only. */
+  readonly proxy?: { readonly version: 1 | 2; readonly source: string };
+  /** The address to come from; swaks only. */
+  readonly local?: string;
   readonly from: string;
   readonly to: readonly string[];
   /** Lines that end in CRLF, the last one too; UTF-8. */
@@ -30,10 +34,12 @@ export interface MailClient {
 
 /** The clients. */
 export const MAIL_CLIENTS: readonly MailClient[] = [
-  program("swaks", "swaks", ({ port, tls, from, to, content, certificate }) => [
+  program("swaks", "swaks", ({ port, tls, from, to, content, certificate, proxy, local }) => [
     ...["--server", "127.0.0.1", "--port", String(port), "--helo", "client.test"],
     ...["--from", from, "--to", to.join(","), "--data", withoutLastLineEnd(content)],
     ...(tls ? ["--tls"] : []),
+    ...(proxy ? proxyFlags(proxy) : []),
+    ...(local ? ["--local-interface", local] : []),
     ...(certificate ? ["--tls-cert", certificate.cert, "--tls-key", certificate.key] : []),
   ]),
   program("curl", "curl", ({ port, tls, from, to }, file) => [
@@ -58,6 +64,16 @@ with smtplib.SMTP("127.0.0.1", int(port), "client.test") as client:
     with open(file, "rb") as content:
         client.sendmail(sender, recipients.split(","), content.read())
 `;
+
+/** How swaks is told what to say in a PROXY header. */
+function proxyFlags({ version, source }: NonNullable<Mail["proxy"]>): string[] {
+  const [tcp, family] = version === 1 ? [[], "TCP4"] : [["--proxy-protocol", "STREAM"], "AF_INET"];
+  return [
+    ...["--proxy-version", String(version), "--proxy-family", family, ...tcp],
+    ...["--proxy-source", source, "--proxy-source-port", "4711"],
+    ...["--proxy-dest", "192.0.2.1", "--proxy-dest-port", "25"],
+  ];
+}
 
 /** For swaks, which adds a line end whether or not there is one. */
 function withoutLastLineEnd(content: string): string {

@@ -17,7 +17,14 @@ Deno.test("without options everything has its default", () => {
 
 Deno.test("every option finds its place, and what a table leaves out has its default", () => {
   const config = configOf({
-    listen: ["127.0.0.1:0", "smtps://[::1]:465", "submission://:587", "submissions://:466"],
+    listen: [
+      "127.0.0.1:0",
+      "smtps://[::1]:465",
+      "submission://:587",
+      "submissions://:466",
+      "smtp+proxy://:2525",
+    ],
+    proxyHosts: ["192.0.2.7"],
     hostname: "MX.Example.org",
     spool: "/var/spool/mail",
     localDomains: ["Example.org"],
@@ -46,6 +53,7 @@ Deno.test("every option finds its place, and what a table leaves out has its def
       { hostname: "::1", port: 465, tls: true },
       { port: 587, tls: false, role: "submission" },
       { port: 466, tls: true, role: "submission" },
+      { port: 2525, tls: false, proxied: true },
     ],
     hostname: "mx.example.org",
     spool: "/var/spool/mail",
@@ -60,6 +68,7 @@ Deno.test("every option finds its place, and what a table leaves out has its def
     certificateFiles: [],
     tlsMinVersion: "TLSv1.3",
     trustCertificates: ["ab".repeat(32)],
+    proxyHosts: ["192.0.2.7/32"],
     stopGrace: 0,
     limits: { ...DEFAULT_CONFIG.limits, recipients: 5 },
     delivery: {
@@ -115,6 +124,7 @@ const WRONG: readonly [Record<string, unknown>, string][] = [
   [{ certificate: { cert: CERTIFICATE.cert, key: OTHER.key } }, "certificate: the key is not"],
   [{ certificate: "cert.pem" }, "certificate: expected a certificate in PEM"],
   [{ certificate: [CERTIFICATE, null] }, "certificate[1]: expected a certificate in PEM"],
+  [{ listen: "smtp+proxy://:25" }, "listen: a listener for proxies needs proxyHosts as well"],
   [{ tlsMinVersion: "TLSv1.1" }, 'tlsMinVersion "TLSv1.1": expected one of TLSv1.2, TLSv1.3'],
   [{ trustCertificates: ["ab"] }, 'trustCertificates[0] "ab": expected a SHA-256 fingerprint'],
   [{ caCerts: ["x"] }, 'caCerts[0] "x": expected a certificate in PEM'],

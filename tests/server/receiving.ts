@@ -91,7 +91,7 @@ export function withReceiver(
       random: () => 0.5,
       logins: noLogins(limits, clock),
     });
-    const listener = new BoundAddress("127.0.0.1", 2525, false);
+    const listener = new BoundAddress("127.0.0.1", 2525, { tls: false });
     const welcome = (peer: Endpoint) => receiver.welcome(peer, listener);
     const unbounded = (address: string) => relay.trusts(address);
     const changes = { limits, clock, welcome, unbounded };

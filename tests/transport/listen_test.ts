@@ -69,8 +69,10 @@ Deno.test({
 });
 
 Deno.test("addresses are written as they are given on the command line", () => {
-  assertEquals(`${new BoundAddress("::1", 25, false)}`, "[::1]:25");
-  assertEquals(`${new BoundAddress("192.0.2.1", 465, true)}`, "smtps://192.0.2.1:465");
+  assertEquals(`${new BoundAddress("::1", 25, { tls: false })}`, "[::1]:25");
+  assertEquals(`${new BoundAddress("192.0.2.1", 465, { tls: true })}`, "smtps://192.0.2.1:465");
+  const proxied = new BoundAddress("::", 465, { tls: true, proxied: true });
+  assertEquals(`${proxied}`, "smtps+proxy://[::]:465");
 });
 
 Deno.test("a port in use is an error that names the address, with and without a host", () => {

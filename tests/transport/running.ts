@@ -86,6 +86,7 @@ function optionsOf(
     limits,
     tls: new ServerTls([CERTIFICATE]),
     unbounded: () => false,
+    proxies: () => false,
     welcome: () => handler,
     ...changes,
     clock,
