@@ -58,8 +58,8 @@ export const FAULTS: readonly LoadFault[] = [
   {
     name: "serves one after the other",
     file: "transport.ts",
-    original: "this.#track(this.#serve(conn, door));",
-    planted: "await this.#serve(conn, door);",
+    original: "this.#track(this.#serve(conn, listener));",
+    planted: "await this.#serve(conn, listener);",
     shows: /waited too long|was told: 421/,
   },
 ];
