@@ -105,8 +105,8 @@ export const SERVER_FAULTS: readonly Fault[] = [
   {
     name: "loses an octet of a read that fills its buffer",
     file: "transport.ts",
-    original: "this.#session.receive(buffer.subarray(0, n));",
-    planted: "this.#session.receive(buffer.subarray(0, this.#filled ? n - 1 : n));",
+    original: "this.#session.receive(buffer.subarray(0, octets));",
+    planted: "this.#session.receive(buffer.subarray(0, this.#filled ? octets - 1 : octets));",
   },
   {
     name: "keeps a message that it refuses",

@@ -18,7 +18,7 @@ export interface LoadFault extends Fault {
 export const LARGE_BUFFERS: LoadFault = {
   name: "waits for commands with large buffers",
   file: "transport/read_buffers.ts",
-  original: `"commands": 2048,`,
+  original: `"commands": 1024,`,
   planted: `"commands": 128 * 1024,`,
   shows: /too much memory/,
 };
