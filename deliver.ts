@@ -333,6 +333,13 @@ export class Delivery {
     queue.wake(settings.smarthost === undefined ? lane.destination : undefined);
   }
 
+  /** Tries what waits for a domain's hosts now, and not when their rest is over; gives how many messages that are. */
+  wake(domain: string): number {
+    const lane = this.#lanes.get(domain);
+    if (lane !== undefined) this.#endRest(lane);
+    return this.#options.queue.wake(domain);
+  }
+
   /** The destination does not answer: nothing goes there for a while. */
   #letRest(lane: Lane<Job>, error: DeliveryError): void {
     if (lane.state.kind === "resting") return;
@@ -342,12 +349,14 @@ export class Delivery {
     const { destination } = lane;
     logger.info("destination rests", { destination, until: new Date(until), error: error.text });
     for (const job of lane.fail(until, error)) this.#track(this.#setAside(job, error, until));
-    const cancel = clock.after(wait, () => {
-      this.#rests.delete(lane);
-      lane.wake();
-      this.#refill(lane);
-    });
-    this.#rests.set(lane, cancel);
+    this.#rests.set(lane, clock.after(wait, () => this.#endRest(lane)));
+  }
+
+  #endRest(lane: Lane<Job>): void {
+    this.#rests.get(lane)?.();
+    this.#rests.delete(lane);
+    lane.wake();
+    this.#refill(lane);
   }
 
   /** Something changed at a lane: gives it its turn, and work from what is parked there. */

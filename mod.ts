@@ -62,6 +62,7 @@ export type {
   RetrySchedule,
   Smarthost,
   TlsVersion,
+  VrfyPolicy,
 } from "./config/config.ts";
 export type {
   BouncedEvent,

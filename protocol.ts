@@ -33,6 +33,7 @@ import type {
   SessionOptions,
   Step,
 } from "./protocol/handler.ts";
+import { parseEtrn, startQueue } from "./protocol/inquiries.ts";
 import { Input } from "./protocol/input.ts";
 import { LineReader } from "./protocol/line_reader.ts";
 import { needsUtf8 } from "./protocol/dsn_params.ts";
@@ -69,6 +70,8 @@ import { understand, type Vocabulary } from "./protocol/understand.ts";
 
 /** Where a command that brings no message nearer is legal: everywhere. */
 const IDLE = { states: ALWAYS, idle: true };
+/** Likewise, where the reply has to be waited for before anything else is sent. */
+const IDLE_LAST = { ...IDLE, last: true };
 /** A command of which only the verb is known. */
 const UNLISTED = { states: ALWAYS, unlisted: true };
 
@@ -85,8 +88,8 @@ const NOTHING: Bytes = new Uint8Array(0);
 export class ServerSession {
   /** Every command there is: the only dispatcher, and what EHLO and HELP list. */
   static readonly #commands: CommandTable<ServerSession, CommandState> = commandTable((row) => [
-    row("EHLO domain", IDLE, syntax.helo, (session, name) => session.#hello("EHLO", name)),
-    row("HELO domain", IDLE, syntax.helo, (session, name) => session.#hello("HELO", name)),
+    row("EHLO domain", IDLE_LAST, syntax.helo, (session, name) => session.#hello("EHLO", name)),
+    row("HELO domain", IDLE_LAST, syntax.helo, (session, name) => session.#hello("HELO", name)),
     row(
       "MAIL FROM:<reverse-path> [SIZE=octets] [BODY=7BIT|8BITMIME] [SMTPUTF8] [RET=FULL|HDRS] [ENVID=xtext] [AUTH=mailbox]",
       {
@@ -109,7 +112,7 @@ export class ServerSession {
       syntax.rcpt,
       (session, rcpt) => session.#rcpt(rcpt),
     ),
-    row("DATA", { states: ["mail"] }, syntax.nothing, (session) => session.#data()),
+    row("DATA", { states: ["mail"], last: true }, syntax.nothing, (session) => session.#data()),
     row(
       "BDAT octets [LAST]",
       // Where it is out of order, the octets of its chunk come all the same.
@@ -118,13 +121,19 @@ export class ServerSession {
       (session, chunk) => session.#bdat(chunk),
     ),
     row("RSET", IDLE, syntax.nothing, (session) => session.#rset()),
-    row("NOOP [text]", IDLE, syntax.anything, () => replies.OK),
-    row("VRFY address", IDLE, syntax.something, () => replies.CANNOT_VERIFY),
+    row("NOOP [text]", IDLE_LAST, syntax.anything, () => replies.OK),
+    row("VRFY address", IDLE_LAST, syntax.something, (session, text) => session.#verify(text)),
     row(
-      "HELP",
+      "HELP [command]",
       { ...IDLE, keywords: () => ["HELP"] },
       syntax.anything,
-      () => helpReply(ServerSession.#commands.values()),
+      (_, topic) => helpReply(ServerSession.#commands, topic),
+    ),
+    row(
+      "ETRN domain",
+      { states: ["greeted"], idle: true, keywords: ({ etrn }) => etrn ? ["ETRN"] : [] },
+      parseEtrn,
+      (session, domain) => session.#startQueue(domain),
     ),
     row(
       "STARTTLS",
@@ -192,7 +201,8 @@ export class ServerSession {
 
   /** What is sent before anything is read. */
   greeting(): Uint8Array {
-    return replyBytes(reply(220, "", `${this.#options.hostname} ESMTP deno-smtp-server`));
+    const { hostname, banner } = this.#options;
+    return replyBytes(reply(220, "", `${hostname} ${banner}`));
   }
 
   /** Takes octets from the transport. The chunk must not change before the next step is done. */
@@ -301,11 +311,12 @@ export class ServerSession {
   #readCommand(state: CommandState): MaybePromise<boolean> {
     const line = this.#lines.next(this.#input);
     if (line === undefined) return false;
-    const action = understand(line, state, this.#vocabulary);
+    const isAhead = this.#handler.forbidsTalkingAhead === true && this.#input.length > 0;
+    const action = understand(line, state, this.#vocabulary, isAhead);
     if (action.ok) return whenThere(action.value(this), (answer) => this.#answer(answer));
     this.#answer(this.#budget.fault(action.reply));
     // The chunk behind a BDAT that is not understood could not be told from commands.
-    if (syntax.isBdat(line.octets)) this.#close();
+    if (syntax.isBdat(line.octets) || action.reply === replies.TALKS_AHEAD) this.#close();
     return true;
   }
 
@@ -329,6 +340,7 @@ export class ServerSession {
       messageSize: limits.messageSize,
       startTls: startTls && this.#client.tls === undefined,
       mechanisms: offeredMechanisms(this.#authParties),
+      etrn: this.#handler.inquiries?.mayStart(this.#client) ?? false,
     };
     return ehloReply(hostname, ServerSession.#commands.values(), offer);
   }
@@ -411,6 +423,19 @@ export class ServerSession {
     this.#input.clear();
     this.#state = { name: "starttls" };
     return replies.READY_FOR_TLS;
+  }
+
+  #verify(text: string): MaybePromise<SmtpReply> {
+    const { inquiries } = this.#handler;
+    if (inquiries === undefined) return replies.CANNOT_VERIFY;
+    return ask("verify", () => inquiries.verify(text, this.#client));
+  }
+
+  #startQueue(domain: string): MaybePromise<SmtpReply> {
+    const { inquiries } = this.#handler;
+    return inquiries === undefined
+      ? this.#notImplemented()
+      : startQueue(inquiries, domain, this.#client);
   }
 
   #notImplemented(): SmtpReply {

@@ -63,6 +63,7 @@ const NO_ROOM: Record<Exclude<Room, "ok">, SmtpReply> = {
   hasty: reply(421, "4.7.0", "Too many connections a minute from your address"),
 };
 const OUT_OF_DESCRIPTORS = reply(421, "4.3.2", "Out of file descriptors, try again later");
+const EARLY = reply(554, "5.5.0", "Talked before the greeting");
 const TOO_SLOW = reply(421, "4.4.2", "Content arrives too slowly");
 const WELCOME_FAILED = reply(451, "4.3.0", "Local error, try again later");
 
@@ -232,6 +233,7 @@ export class Transport {
       : undefined;
     const handler = await this.#welcome(connection.remote, listener);
     if ("code" in handler) return await connection.dismiss(replyBytes(handler));
+    if (await this.#talksEarly(connection)) return await this.#turnAway(connection, EARLY, false);
     const session = new ServerSession(this.#options.session, handler, connection.remote, secured);
     const served = new ServedConnection(connection, session, this.#options, this.#buffers);
     this.#connections.set(connection, served);
@@ -241,6 +243,13 @@ export class Transport {
     } finally {
       served.end();
     }
+  }
+
+  /** Only a program that does not care for replies speaks before the greeting (RFC 5321 §3.1). */
+  async #talksEarly(connection: Connection): Promise<boolean> {
+    const { limits, unbounded, clock } = this.#options;
+    if (limits.greetPause === 0 || unbounded(connection.remote.address)) return false;
+    return !await connection.isQuiet(limits.greetPause, clock);
   }
 
   async #welcome(peer: Endpoint, listener: BoundAddress): Promise<SessionHandler | SmtpReply> {

@@ -114,10 +114,14 @@ const limits = {
   errors: 20,
   idleCommands: 100,
 };
-const session = new ServerSession({ hostname: "mx.example", startTls: false, limits }, handler, {
-  address: "192.0.2.1",
-  port: 25,
-});
+const session = new ServerSession(
+  { hostname: "mx.example", banner: "ESMTP", startTls: false, limits },
+  handler,
+  {
+    address: "192.0.2.1",
+    port: 25,
+  },
+);
 session.receive(encode("EHLO client.example\r\n"));
 session.step();
 const writes = [

@@ -56,6 +56,14 @@ export interface CertificateFiles {
   readonly key: string;
 }
 
+/**
+ * What VRFY tells.
+ * - `unsure`: 252 to everybody
+ * - `trusted`: the truth to clients that may relay, 252 to others
+ * - `off`: 502
+ */
+export type VrfyPolicy = "unsure" | "trusted" | "off";
+
 /** A version of TLS. */
 export type TlsVersion = "TLSv1.2" | "TLSv1.3";
 
@@ -87,6 +95,8 @@ export interface Limits extends SessionLimits {
   readonly authFailures: number;
   /** Failed logins of one user within ten minutes, after which only addresses the user came from before can log in as that user. 0: no limit. */
   readonly authFailuresPerUser: number;
+  /** Before the greeting, in which a client that is not trusted must not speak; 554 5.5.0. 0: none. */
+  readonly greetPause: number;
   /** Waiting for a command (RFC 5321 §4.5.3.2.7). */
   readonly commandTimeout: number;
   /** Waiting for more content (§4.5.3.2.5). */
@@ -159,6 +169,12 @@ export interface Config {
   readonly listen: readonly ListenAddress[];
   /** What the server calls itself. */
   readonly hostname: string;
+  /** What the greeting says behind the name. */
+  readonly banner: string;
+  /** What VRFY tells. */
+  readonly vrfy: VrfyPolicy;
+  /** Whether clients outside of `trust` have to wait for replies where RFC 2920 §3.1 says so, or are told 554 and hung up on. */
+  readonly forbidUnauthPipelining: boolean;
   /** The spool's directory. */
   readonly spool: string;
   /** Domains anyone may send to: lower case, A-labels. */
@@ -216,6 +232,7 @@ export const DEFAULT_LIMITS: Limits = {
   recipientsPerConnection: 10_000,
   authFailures: 10,
   authFailuresPerUser: 30,
+  greetPause: 0,
   commandTimeout: 5 * MINUTE,
   dataTimeout: 3 * MINUTE,
   dataRate: 100,
@@ -255,6 +272,9 @@ export const LOOPBACK_NETWORKS: readonly string[] = ["127.0.0.0/8", "::1/128"];
 /** The configuration where nothing is set, but for the server's name. */
 export const DEFAULT_CONFIG: Omit<Config, "hostname"> = {
   listen: [{ port: 2525, tls: false }],
+  banner: "ESMTP deno-smtp-server",
+  vrfy: "unsure",
+  forbidUnauthPipelining: true,
   spool: "./spool",
   localDomains: [],
   localRecipients: [],

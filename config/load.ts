@@ -149,6 +149,10 @@ function complete(
   return {
     listen: settings.listen ?? DEFAULT_CONFIG.listen,
     hostname: settings.hostname ?? nameOfMachine(machineName),
+    banner: settings.banner ?? DEFAULT_CONFIG.banner,
+    vrfy: settings.vrfy ?? DEFAULT_CONFIG.vrfy,
+    forbidUnauthPipelining: settings.forbid_unauth_pipelining ??
+      DEFAULT_CONFIG.forbidUnauthPipelining,
     spool: settings.spool ?? DEFAULT_CONFIG.spool,
     localDomains: settings.local_domain ?? DEFAULT_CONFIG.localDomains,
     localRecipients: settings.local_recipients ?? DEFAULT_CONFIG.localRecipients,

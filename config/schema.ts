@@ -7,7 +7,15 @@
  */
 import { z } from "zod";
 import type { LogLevel } from "../base/log.ts";
-import type { Config, DeliverySettings, Limits, RetrySchedule, TlsVersion } from "./config.ts";
+import type {
+  Config,
+  DeliverySettings,
+  Limits,
+  RetrySchedule,
+  TlsVersion,
+  VrfyPolicy,
+} from "./config.ts";
+import { parseBanner } from "./banner.ts";
 import { parseDomain, parseMailbox } from "./domain_name.ts";
 import { parseFingerprint } from "./fingerprint.ts";
 import { parseListen, parseNameServer } from "./listen.ts";
@@ -41,6 +49,12 @@ export interface Settings
   trust_certificates?: string[];
   /** The file with further authorities. */
   ca_file?: string;
+  /** See {@linkcode Config.banner}. */
+  banner?: string;
+  /** See {@linkcode Config.vrfy}. */
+  vrfy?: VrfyPolicy;
+  /** See {@linkcode Config.forbidUnauthPipelining}. */
+  forbid_unauth_pipelining?: boolean;
   /** See {@linkcode Config.proxyHosts}. */
   proxy_hosts?: string[];
   /** See {@linkcode DeliverySettings.port}. */
@@ -168,6 +182,7 @@ const limits = table({
   recipients_per_connection: whole(1, 1_000_000),
   auth_failures: whole(0, 1_000_000),
   auth_failures_per_user: whole(0, 1_000_000),
+  greet_pause: duration(0, DAY),
   command_timeout: timeout,
   data_timeout: timeout,
   data_rate: size(0),
@@ -208,6 +223,9 @@ const root = table({
   local_domain: list(parsed(parseDomain)),
   local_recipients: list(parsed(parseMailbox)),
   trust: list(parsed(parseNetwork)),
+  banner: parsed(parseBanner),
+  vrfy: oneOf("unsure", "trusted", "off"),
+  forbid_unauth_pipelining: toggle,
   proxy_hosts: list(parsed(parseNetwork)),
   smarthost: parsed(parseSmarthost),
   hold: toggle,

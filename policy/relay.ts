@@ -23,7 +23,8 @@ export interface RelayRules {
   readonly trustCertificates: readonly string[];
 }
 
-const NO_SUCH_USER = reply(550, "5.1.1", "No such user here");
+/** A mailbox that is not in a local domain. */
+export const NO_SUCH_USER: SmtpReply = reply(550, "5.1.1", "No such user here");
 
 /** The relay rules of a server. */
 export class RelayPolicy {
@@ -61,11 +62,17 @@ export class RelayPolicy {
     return isRouted(rcpt.address) && !this.mayRelay(client) ? RELAY_DENIED : undefined;
   }
 
+  /** Whether a mailbox is there; undefined where that is not for this server to know, or not known to it. */
+  knows({ address, domain }: Pick<RcptCommand, "address" | "domain">): boolean | undefined {
+    if (this.#recipients.size === 0 || !this.#domains.has(domain)) return undefined;
+    return !this.#isUnknown({ address, domain });
+  }
+
   #postmasterRefusal(client: ClientInfo): SmtpReply | undefined {
     return this.#domains.size > 0 || this.mayRelay(client) ? undefined : RELAY_DENIED;
   }
 
-  #isUnknown(rcpt: RcptCommand): boolean {
+  #isUnknown(rcpt: Pick<RcptCommand, "address" | "domain">): boolean {
     if (this.#recipients.size === 0) return false;
     const localPart = rcpt.address.slice(0, rcpt.address.lastIndexOf("@")).toLowerCase();
     return localPart !== "postmaster" && !this.#recipients.has(`${localPart}@${rcpt.domain}`);

@@ -16,6 +16,8 @@ export interface Offer {
   readonly startTls: boolean;
   /** The SASL mechanisms that can be used now. */
   readonly mechanisms: readonly string[];
+  /** Whether the client may start queues. */
+  readonly etrn: boolean;
 }
 
 /** What a row says of its command, beside how to read and run it. */
@@ -24,6 +26,8 @@ export interface CommandFacts<State extends string> {
   readonly states: readonly State[];
   /** Whether it brings no message nearer even when it succeeds. */
   readonly idle?: boolean;
+  /** Whether it may only be the last of those sent together (RFC 2920 §3.1). */
+  readonly last?: boolean;
   /** Whether its argument may hold UTF-8 (RFC 6531). */
   readonly utf8?: boolean;
   /** Octets by which extensions make its line longer (RFC 5321 §4.5.3.1.4). */

@@ -22,12 +22,16 @@ export function ehloReply(
   return reply(250, "", hostname, ...keywords);
 }
 
-/** The reply to HELP: how each command is written. */
+/** The reply to HELP: how each command is written, or the one that is asked about. */
 export function helpReply(
-  table: Iterable<Pick<Command<never, never>, "usage" | "unlisted">>,
+  table: ReadonlyMap<string, Pick<Command<never, never>, "usage" | "unlisted">>,
+  topic: string,
 ): SmtpReply {
+  const asked = table.get(topic.toUpperCase());
+  if (asked !== undefined) return reply(214, "2.0.0", asked.usage);
+  if (topic !== "") return reply(504, "5.5.4", "No help on that");
   const lines = ["Commands:"];
-  for (const { usage, unlisted } of table) if (!unlisted) lines.push(usage);
+  for (const { usage, unlisted } of table.values()) if (!unlisted) lines.push(usage);
   return reply(214, "2.0.0", ...lines);
 }
 

@@ -9,6 +9,7 @@ import type { MaybePromise } from "../base/maybe_promise.ts";
 import type { DsnRequest, RecipientRequest } from "../message/dsn_request.ts";
 import type { ClientInfo, Envelope } from "../message/envelope.ts";
 import type { Authenticator } from "./auth.ts";
+import type { Inquiries } from "./inquiries.ts";
 import type { SmtpReply } from "./reply.ts";
 
 /** A parsed MAIL command (RFC 5321 §4.1.1.2), with RET and ENVID (RFC 3461) where they were given. */
@@ -47,6 +48,10 @@ export interface MessageSink {
 export interface SessionHandler {
   /** Who knows the users; absent where nobody can log in. */
   readonly authenticator?: Authenticator;
+  /** Who answers VRFY and ETRN; absent where nothing is told and no queue can be started. */
+  readonly inquiries?: Inquiries;
+  /** Whether the client must wait for replies where RFC 2920 §3.1 says so, or the session ends. */
+  readonly forbidsTalkingAhead?: boolean;
   /** Whether the sender is welcome. */
   mail(mail: MailCommand, client: ClientInfo): MaybePromise<SmtpReply>;
   /** Whether the recipient is; a positive reply puts it into the envelope. */
@@ -77,6 +82,8 @@ export interface SessionLimits {
 export interface SessionOptions {
   /** What the server calls itself in the greeting and in EHLO. */
   readonly hostname: string;
+  /** What the greeting says after that. */
+  readonly banner: string;
   /** Whether STARTTLS can be had. */
   readonly startTls: boolean;
   /** Bounds on what a client may do. */

@@ -42,6 +42,9 @@ export const BAD_CHUNK: SmtpReply = reply(501, "5.5.4", "Bad chunk size, closing
 /** STARTTLS inside TLS. */
 export const TLS_ACTIVE: SmtpReply = reply(503, "5.5.1", "TLS already active");
 
+/** More came before the reply to a command that has to be waited for; closes the session. */
+export const TALKS_AHEAD: SmtpReply = reply(554, "5.5.0", "Wait for the reply, closing connection");
+
 /** Content before any RCPT. */
 export const NEED_RCPT: SmtpReply = reply(503, "5.5.1", "Send RCPT first");
 /** Content after RCPTs that were all refused (RFC 5321 §4.1.1.4). */

@@ -12,7 +12,7 @@ import type { Action, CommandTable } from "./command_table.ts";
 import type { SessionLimits } from "./handler.ts";
 import type { Line } from "./line_reader.ts";
 import type { Parsed } from "./parsed.ts";
-import { LINE_TOO_LONG, NOT_ASCII, UNKNOWN_COMMAND } from "./replies.ts";
+import { LINE_TOO_LONG, NOT_ASCII, TALKS_AHEAD, UNKNOWN_COMMAND } from "./replies.ts";
 import { type CommandState, OUT_OF_ORDER } from "./session_state.ts";
 
 /** What there is to understand. */
@@ -25,11 +25,16 @@ export interface Vocabulary<Session> {
   readonly budget: Budget;
 }
 
-/** What a line asks for in a state, or the reply to one that is wrong or comes at the wrong time. */
+/**
+ * What a line asks for in a state, or the reply to one that is wrong or comes at the wrong time.
+ *
+ * @param isAhead whether more came behind the line from a client that has to wait for replies
+ */
 export function understand<Session>(
   line: Line,
   state: CommandState,
   { table, limits, budget }: Vocabulary<Session>,
+  isAhead = false,
 ): Parsed<Action<Session>> {
   if (line.overlong) return { ok: false, reply: LINE_TOO_LONG };
   const parts = parseCommandLine(line.octets);
@@ -41,6 +46,8 @@ export function understand<Session>(
   }
   if (known === undefined) return { ok: false, reply: UNKNOWN_COMMAND };
   if (!known.states.includes(state)) return { ok: false, reply: OUT_OF_ORDER[state] };
+  // Before EHLO was answered nobody knows that commands may be sent together at all.
+  if (isAhead && (known.last || state === "connected")) return { ok: false, reply: TALKS_AHEAD };
   if (!known.utf8 && !isAscii(argument)) return { ok: false, reply: NOT_ASCII };
   if (known.idle) budget.idle();
   return known.read(argument);

@@ -15,7 +15,9 @@ import {
   type ListenAddress,
   type RetrySchedule,
   type TlsVersion,
+  type VrfyPolicy,
 } from "../config/config.ts";
+import { parseBanner } from "../config/banner.ts";
 import { nameOfMachine, parseDomain, parseMailbox } from "../config/domain_name.ts";
 import { parseFingerprint } from "../config/fingerprint.ts";
 import { parseListen, parseNameServer } from "../config/listen.ts";
@@ -45,6 +47,12 @@ export interface StartOptions {
   readonly listen?: string | readonly string[];
   /** What the server calls itself. Default the machine's name. */
   readonly hostname?: string;
+  /** What the greeting says behind the name. Default `ESMTP deno-smtp-server`. */
+  readonly banner?: string;
+  /** What VRFY tells: nothing (`unsure`, the default), the truth to clients that may relay (`trusted`), or 502 (`off`). */
+  readonly vrfy?: VrfyPolicy;
+  /** Whether clients outside of `trust` have to wait for replies where RFC 2920 §3.1 says so. Default true. */
+  readonly forbidUnauthPipelining?: boolean;
   /** The spool's directory, made when it is not there. Default `./spool`. */
   readonly spool?: string;
   /** Domains that anyone may send to. */
@@ -103,6 +111,9 @@ export type DeliveryTuning = Omit<
 const OPTIONS: Readonly<Record<keyof StartOptions, true>> = {
   listen: true,
   hostname: true,
+  banner: true,
+  vrfy: true,
+  forbidUnauthPipelining: true,
   spool: true,
   localDomains: true,
   localRecipients: true,
@@ -128,6 +139,7 @@ const OPTIONS: Readonly<Record<keyof StartOptions, true>> = {
   on: true,
 };
 
+const VRFY_POLICIES: readonly VrfyPolicy[] = ["unsure", "trusted", "off"];
 const TLS_VERSIONS: readonly TlsVersion[] = ["TLSv1.2", "TLSv1.3"];
 
 const HOOKS: Readonly<Record<keyof Hooks, true>> = {
@@ -163,6 +175,10 @@ export function configOf(options: StartOptions): Config {
   return {
     listen,
     hostname: text("hostname", options.hostname, parseDomain) ?? nameOfMachine(Deno.hostname()),
+    banner: text("banner", options.banner, parseBanner) ?? DEFAULT_CONFIG.banner,
+    vrfy: oneOf("vrfy", options.vrfy, VRFY_POLICIES) ?? DEFAULT_CONFIG.vrfy,
+    forbidUnauthPipelining: toggle("forbidUnauthPipelining", options.forbidUnauthPipelining) ??
+      DEFAULT_CONFIG.forbidUnauthPipelining,
     spool: text("spool", options.spool, parseDirectory) ?? DEFAULT_CONFIG.spool,
     localDomains: texts("localDomains", options.localDomains, parseDomain) ?? [],
     localRecipients: texts("localRecipients", options.localRecipients, parseMailbox) ?? [],

@@ -18,18 +18,23 @@ import { type Allowance, ClientLimits } from "../policy/client_limits.ts";
 import type { Hooks, Take, Verdict } from "../policy/hooks.ts";
 import type { RelayPolicy } from "../policy/relay.ts";
 import type { MailCommand, MessageSink, RcptCommand, SessionHandler } from "../protocol/handler.ts";
+import type { Inquiries } from "../protocol/inquiries.ts";
 import { LOCAL_ERROR, reply, replyText, type SmtpReply } from "../protocol/reply.ts";
 import { type Draft, type Queue, QueueError } from "../queue/queue.ts";
 import type { Endpoint } from "../transport/connection.ts";
 import { tellDelivered } from "./delivered.ts";
 import type { BoundAddress } from "../transport/listen.ts";
 import type { Events } from "./events.ts";
+import { inquiries } from "./inquire.ts";
 import type { ConnectionLogins, Logins } from "./logins.ts";
 
 /** What receiving needs of the server. */
 export interface ReceiveOptions {
   /** Names and limits. */
-  readonly config: Pick<Config, "hostname" | "localDomains" | "limits">;
+  readonly config: Pick<
+    Config,
+    "hostname" | "localDomains" | "limits" | "vrfy" | "forbidUnauthPipelining"
+  >;
   /** Where messages go. */
   readonly queue: Queue;
   /** Who may send to whom. */
@@ -44,6 +49,8 @@ export interface ReceiveOptions {
   readonly random: () => number;
   /** Those who log in on submission listeners. */
   readonly logins: Logins;
+  /** Tries what waits for a domain; gives how many messages, undefined when nothing is sent at present. */
+  readonly startQueue: (domain: string) => number | undefined;
 }
 
 const SENDER_OK = reply(250, "2.1.0", "Sender OK");
@@ -65,11 +72,13 @@ const logger = log("receive");
 export class Receiver {
   #options: ReceiveOptions;
   #limits: ClientLimits;
+  #inquiries: Inquiries;
 
   /** Receives into the queue of the options. */
   constructor(options: ReceiveOptions) {
     this.#options = options;
     this.#limits = new ClientLimits(options.config.limits, options.clock);
+    this.#inquiries = inquiries({ ...options, vrfy: options.config.vrfy });
   }
 
   /** Who answers a new connection to a listener, or the reply that turns it away. */
@@ -83,9 +92,9 @@ export class Receiver {
     const { relay, logins } = this.#options;
     const trusted = relay.trusts(address);
     const allowance = trusted ? undefined : this.#limits.allowance(address);
-    if (role === "mx") return new ReceivingSession(this.#options, allowance);
+    if (role === "mx") return new ReceivingSession(this.#options, this.#inquiries, allowance);
     return logins.connection(trusted).then((own) =>
-      new ReceivingSession(this.#options, allowance, own)
+      new ReceivingSession(this.#options, this.#inquiries, allowance, own)
     );
   }
 
@@ -105,15 +114,20 @@ class ReceivingSession implements SessionHandler {
   #allowance: Allowance | undefined;
   /** On a submission listener: who has to log in before sending. */
   readonly authenticator: ConnectionLogins | undefined;
+  readonly inquiries: Inquiries;
+  readonly forbidsTalkingAhead: boolean;
 
   constructor(
     options: ReceiveOptions,
+    inquiries: Inquiries,
     allowance: Allowance | undefined,
     logins?: ConnectionLogins,
   ) {
     this.#options = options;
     this.#allowance = allowance;
     this.authenticator = logins;
+    this.inquiries = inquiries;
+    this.forbidsTalkingAhead = options.config.forbidUnauthPipelining && allowance !== undefined;
   }
 
   mail(mail: MailCommand, client: ClientInfo): MaybePromise<SmtpReply> {

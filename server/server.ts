@@ -197,7 +197,7 @@ class Server implements RunningServer {
   }
 
   #listen(hooks: Hooks): Transport {
-    const { listen, hostname, limits } = this.#config;
+    const { listen, hostname, banner, limits, hold } = this.#config;
     const relay = new RelayPolicy(this.#config);
     const proxies = new Networks(this.#config.proxyHosts);
     const receiver = new Receiver({
@@ -209,10 +209,11 @@ class Server implements RunningServer {
       clock: this.#clock,
       random: Math.random,
       logins: this.#logins,
+      startQueue: (domain) => hold ? undefined : this.#delivery.wake(domain),
     });
     return new Transport({
       listen,
-      session: { hostname, startTls: true, limits },
+      session: { hostname, banner, startTls: true, limits },
       limits,
       tls: this.#certificates.tls,
       clock: this.#clock,

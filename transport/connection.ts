@@ -5,6 +5,7 @@
  *
  * @module
  */
+import type { Clock } from "../base/clock.ts";
 import type { MaybePromise } from "../base/maybe_promise.ts";
 import type { TlsChannel } from "../message/envelope.ts";
 import type { Deadlines, Watch } from "./deadlines.ts";
@@ -40,6 +41,9 @@ export interface Upgraded {
   /** Rejects when no TLS comes of it. */
   readonly handshake: Promise<TlsChannel>;
 }
+
+/** As much as is read of what comes before the greeting. */
+const EARLY_OCTETS = 512;
 
 /** How long a last word may take to be sent before the connection is closed all the same, ms. */
 const LAST_WORD_TIMEOUT = 5000;
@@ -105,6 +109,21 @@ export class Connection {
   introduce(remote: Endpoint, rest: Uint8Array): void {
     this.#remote = remote;
     if (rest.length > 0) this.#stream = new ReadAhead(this.#stream, Promise.resolve(rest));
+  }
+
+  /** Whether the peer says nothing for `ms` milliseconds; what it says all the same is read next. No read may be under way. */
+  async isQuiet(ms: number, clock: Clock): Promise<boolean> {
+    const buffer = new Uint8Array(EARLY_OCTETS);
+    const read = this.#stream.read(buffer).then((n) => n === null ? null : buffer.subarray(0, n));
+    const spoke = read.then(() => true, () => true); // An error is told to who reads next.
+    const { promise: over, resolve } = Promise.withResolvers<boolean>();
+    const cancel = clock.after(ms, () => resolve(false));
+    const ended = this.closed.then(() => true);
+    this.#stream = new ReadAhead(this.#stream, read);
+    const isQuiet = !await Promise.race([spoke, over, ended]);
+    cancel();
+    if (this.#phase !== "open") await this.#refuse();
+    return isQuiet;
   }
 
   /** The TLS session; undefined in plaintext. */

@@ -65,6 +65,9 @@ Deno.test("where nothing is set the defaults hold", async () => {
     trustCertificates: [],
     users: undefined,
     proxyHosts: [],
+    banner: "ESMTP deno-smtp-server",
+    vrfy: "unsure",
+    forbidUnauthPipelining: true,
     delivery: { ...DEFAULT_DELIVERY, smarthost: undefined, dns: undefined },
   });
 });

@@ -187,3 +187,16 @@ Deno.test("a destination has one lane at a time, whatever is recorded slowly mea
   gate.open();
   await until(() => host.messages.length === 6);
 });
+
+Deno.test("a destination that rests is tried at once when somebody says that it is back", async () => {
+  await using host = new MailHost(AWAY);
+  await using rig = new Rig({ "one.test": [host.host] });
+  const ids = await rig.sendMany(5, "a@one.test");
+  rig.delivery.start();
+  await until(() => rig.deferred.length > 0);
+  await rig.idle();
+  host.answer = () => undefined;
+  assertEquals(rig.delivery.wake("two.test"), 0);
+  assert(rig.delivery.wake("one.test") > 0);
+  await until(() => host.messages.length === ids.length);
+});

@@ -17,6 +17,8 @@ export interface Dialogue {
   readonly tls: boolean;
   /** Who may log in: nobody, those in TLS, anybody. */
   readonly auth?: "tls" | "anywhere";
+  /** Whether the client may start queues; undefined where there is nobody who answers VRFY and ETRN. */
+  readonly etrn: "yes" | "no" | undefined;
   /** One more than there are TLS handshakes. */
   readonly stretches: Stretch[];
   readonly closes: boolean;
@@ -32,6 +34,7 @@ export function parseDialogue(text: string): Dialogue {
     startTls: false,
     tls: false,
     auth: undefined as Dialogue["auth"],
+    etrn: undefined as Dialogue["etrn"],
     stretches: [{ client: [], server: [] }] as Stretch[],
     closes: false,
     messages: undefined as number | undefined,
@@ -58,6 +61,7 @@ function set(
     startTls: boolean;
     tls: boolean;
     auth: Dialogue["auth"];
+    etrn: Dialogue["etrn"];
   },
   setting: string,
 ): void {
@@ -66,6 +70,7 @@ function set(
   if (limit !== undefined) dialogue.limits[limit] = Number(value);
   else if (name === "startTls") dialogue.startTls = true;
   else if (name === "tls") dialogue.tls = true;
+  else if (name === "etrn" && (value === "yes" || value === "no")) dialogue.etrn = value;
   else if (name === "auth" && (value === "tls" || value === "anywhere")) dialogue.auth = value;
   else throw new Error(`not a setting: ${setting}`);
 }

@@ -1,5 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { concat } from "../../base/bytes.ts";
+import type { Inquiries } from "../../protocol/inquiries.ts";
+import { reply } from "../../protocol/reply.ts";
 import { type Dialogue, parseDialogue } from "./dialogue.ts";
 import { TestAuthenticator } from "./test_authenticator.ts";
 import { RecordingHandler } from "./recording_handler.ts";
@@ -49,9 +51,27 @@ async function run(
   assertEquals(handler.opened, handler.finished + handler.aborted);
 }
 
-function handlerFor({ auth }: Dialogue, asynchronous: boolean): RecordingHandler {
+/** How many messages wait for a domain; undefined where nothing is sent. */
+const WAITING: ReadonlyMap<string, number | undefined> = new Map([
+  ["one.example", 1],
+  ["many.example", 70],
+  ["held.example", undefined],
+]);
+
+function inquiries(etrn: "yes" | "no"): Inquiries {
+  return {
+    verify: (text) => {
+      if (text === "throw") throw new Error("verifying failed");
+      return reply(250, "2.1.5", `<${text}>`);
+    },
+    mayStart: () => etrn === "yes",
+    start: (domain) => WAITING.has(domain) ? WAITING.get(domain) : 0,
+  };
+}
+
+function handlerFor({ auth, etrn }: Dialogue, asynchronous: boolean): RecordingHandler {
   const authenticator = auth && new TestAuthenticator(auth === "tls", asynchronous);
-  return new RecordingHandler(asynchronous, authenticator);
+  return new RecordingHandler(asynchronous, authenticator, etrn && inquiries(etrn));
 }
 
 const directory = new URL("../dialogues/", import.meta.url);

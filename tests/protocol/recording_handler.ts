@@ -9,6 +9,7 @@ import type {
   RcptCommand,
   SessionHandler,
 } from "../../protocol/handler.ts";
+import type { Inquiries } from "../../protocol/inquiries.ts";
 import { reply, type SmtpReply } from "../../protocol/reply.ts";
 
 /** A message that was accepted. */
@@ -36,8 +37,12 @@ export class RecordingHandler implements SessionHandler {
   aborted = 0;
   finished = 0;
 
-  /** @param asynchronous whether every answer is a promise @param authenticator who knows the users, if there are any */
-  constructor(readonly asynchronous = false, readonly authenticator?: Authenticator) {}
+  /** @param asynchronous whether every answer is a promise @param authenticator who knows the users, if there are any @param inquiries who answers VRFY and ETRN, if anybody does */
+  constructor(
+    readonly asynchronous = false,
+    readonly authenticator?: Authenticator,
+    readonly inquiries?: Inquiries,
+  ) {}
 
   mail(mail: MailCommand, client: ClientInfo): MaybePromise<SmtpReply> {
     this.mails.push(mail);

@@ -36,6 +36,7 @@ export function newSession(
 ): ServerSession {
   const all = {
     hostname: "mx.example",
+    banner: "ESMTP deno-smtp-server",
     startTls: false,
     ...options,
     limits: { ...LIMITS, ...limits },

@@ -1,6 +1,11 @@
 /** A receiver behind a real transport, over a queue of the test's choice. */
 import { assertMatch } from "@std/assert";
-import { DEFAULT_LIMITS, type Limits } from "../../config/config.ts";
+import {
+  DEFAULT_CONFIG,
+  DEFAULT_LIMITS,
+  type Limits,
+  type VrfyPolicy,
+} from "../../config/config.ts";
 import type { Hooks } from "../../policy/hooks.ts";
 import { RelayPolicy } from "../../policy/relay.ts";
 import { FileQueue } from "../../queue/file_queue.ts";
@@ -61,6 +66,8 @@ export interface Changes {
   readonly limits?: Partial<Limits>;
   readonly localDomains?: readonly string[];
   readonly trust?: readonly string[];
+  readonly localRecipients?: readonly string[];
+  readonly vrfy?: VrfyPolicy;
 }
 
 /** A receiver that runs. */
@@ -69,20 +76,22 @@ export type Receiving = Omit<Running, "handler"> & { readonly queue: Queue };
 /** Receives for one test; clients on loopback may send to anyone unless the test says otherwise. */
 export function withReceiver(
   kind: QueueKind,
-  { hooks = {}, on, limits: changed, localDomains = [], trust = ["127.0.0.0/8"] }: Changes,
+  changed: Changes,
   check: (receiving: Receiving) => Promise<void>,
 ): Promise<void> {
   const clock = new TestClock();
-  const limits = { ...DEFAULT_LIMITS, ...changed };
+  const { hooks = {}, on, localDomains = [], trust = ["127.0.0.0/8"] } = changed;
+  const { localRecipients = [], vrfy = "unsure" } = changed;
+  const limits = { ...DEFAULT_LIMITS, ...changed.limits };
   return kind(clock, (queue) => {
     const relay = new RelayPolicy({
       trust,
       localDomains,
-      localRecipients: [],
+      localRecipients,
       trustCertificates: [],
     });
     const receiver = new Receiver({
-      config: { hostname: HOSTNAME, localDomains, limits },
+      config: { ...DEFAULT_CONFIG, hostname: HOSTNAME, localDomains, limits, vrfy },
       queue,
       relay,
       hooks,
@@ -90,6 +99,7 @@ export function withReceiver(
       clock,
       random: () => 0.5,
       logins: noLogins(limits, clock),
+      startQueue: (domain) => queue.wake(domain),
     });
     const listener = new BoundAddress("127.0.0.1", 2525, { tls: false });
     const welcome = (peer: Endpoint) => receiver.welcome(peer, listener);

@@ -51,7 +51,8 @@ export async function sessionMaker(program: string): Promise<SessionMaker> {
     `${program}protocol.ts`
   ) as typeof import("../../../protocol.ts");
   return ({ limits, startTls, tls }, handler) => {
-    const options = { hostname: "mx.example", startTls, limits: { ...LIMITS, ...limits } };
+    const banner = "ESMTP";
+    const options = { hostname: "mx.example", banner, startTls, limits: { ...LIMITS, ...limits } };
     return new ServerSession(options, handler, PEER, tls ? TLS : undefined);
   };
 }

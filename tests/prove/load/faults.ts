@@ -29,15 +29,15 @@ export const FAULTS: readonly LoadFault[] = [
   {
     name: "waits for a command for ever",
     file: "transport.ts",
-    original: "limits.commandTimeout - waited",
-    planted: "Infinity * waited ** 0",
+    original: "limits.commandTimeout - (now - this.#waitingSince)",
+    planted: "Infinity",
     shows: /never ended/,
   },
   {
     name: "begins the wait for a command anew with each octet",
     file: "transport.ts",
-    original: "limits.commandTimeout - waited",
-    planted: "limits.commandTimeout * waited ** 0",
+    original: "limits.commandTimeout - (now - this.#waitingSince)",
+    planted: "limits.commandTimeout",
     shows: /never ended|slow command/,
   },
   {
