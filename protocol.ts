@@ -65,7 +65,14 @@ import {
   greetedClient,
   newClient,
   type Transaction,
+  withoutFingerprint,
 } from "./protocol/transaction.ts";
+import {
+  claimedClient,
+  type ClientClaims,
+  parseXclient,
+  XCLIENT_KEYWORD,
+} from "./protocol/xclient.ts";
 import { understand, type Vocabulary } from "./protocol/understand.ts";
 
 /** Where a command that brings no message nearer is legal: everywhere. */
@@ -152,12 +159,26 @@ export class ServerSession {
       parseAuth,
       (session, auth) => session.#auth(auth),
     ),
+    row(
+      "XCLIENT attribute=value ...",
+      {
+        states: ["connected", "greeted"],
+        idle: true,
+        keywords: ({ xclient }) => xclient ? [XCLIENT_KEYWORD] : [],
+      },
+      parseXclient,
+      (session, claims) => session.#xclient(claims),
+    ),
     row("QUIT", { states: ALWAYS }, syntax.nothing, (session) => session.#quit()),
     row("EXPN", UNLISTED, syntax.anything, (session) => session.#notImplemented()),
   ]);
 
   readonly #options: SessionOptions;
-  readonly #handler: SessionHandler;
+  #handler: SessionHandler;
+  /** Whether the client may say by XCLIENT for whom it speaks; stays so whoever that is. */
+  readonly #mayXclient: boolean;
+  /** Whether it has. */
+  #isSpokenFor = false;
   readonly #input = new Input();
   readonly #lines: LineReader;
   readonly #budget: Budget;
@@ -190,6 +211,7 @@ export class ServerSession {
     const { limits } = options;
     this.#options = options;
     this.#handler = handler;
+    this.#mayXclient = handler.mayXclient ?? false;
     const longest = limits.commandLine + PARAMS_LENGTH;
     const { authenticator } = handler;
     this.#lines = new LineReader(authenticator ? Math.max(longest, AUTH_LINE_LENGTH) : longest);
@@ -226,8 +248,14 @@ export class ServerSession {
 
   /** TLS is made: all that was said before is forgotten (RFC 3207 §4.2). */
   secured(tls: TlsChannel): void {
-    this.#client = newClient(this.#client, tls);
+    this.#client = newClient(this.#client, this.#isSpokenFor ? withoutFingerprint(tls) : tls);
     this.#endPoint = tls.endPoint;
+    this.#state = { name: "connected" };
+  }
+
+  /** Goes on as with a new client, whom this handler answers; greet it. */
+  restart(handler: SessionHandler): void {
+    this.#handler = handler;
     this.#state = { name: "connected" };
   }
 
@@ -279,6 +307,8 @@ export class ServerSession {
     switch (this.#state.name) {
       case "starttls":
         return "starttls";
+      case "restart":
+        return "restart";
       case "closed":
         return "close";
       default:
@@ -301,6 +331,7 @@ export class ServerSession {
       case "chunk":
         return this.#readContent(state);
       case "starttls":
+      case "restart":
       case "closed":
         return false;
       default:
@@ -340,6 +371,7 @@ export class ServerSession {
       messageSize: limits.messageSize,
       startTls: startTls && this.#client.tls === undefined,
       mechanisms: offeredMechanisms(this.#authParties),
+      xclient: this.#mayXclient,
       etrn: this.#handler.inquiries?.mayStart(this.#client) ?? false,
     };
     return ehloReply(hostname, ServerSession.#commands.values(), offer);
@@ -436,6 +468,15 @@ export class ServerSession {
     return inquiries === undefined
       ? this.#notImplemented()
       : startQueue(inquiries, domain, this.#client);
+  }
+
+  /** The reply is the greeting of the session that begins. */
+  #xclient(claims: ClientClaims): SmtpReply | undefined {
+    if (!this.#mayXclient) return this.#budget.fault(replies.XCLIENT_DENIED);
+    this.#client = claimedClient(this.#client, claims);
+    this.#isSpokenFor = true;
+    this.#state = { name: "restart" };
+    return undefined;
   }
 
   #notImplemented(): SmtpReply {

@@ -235,7 +235,13 @@ export class Transport {
     if ("code" in handler) return await connection.dismiss(replyBytes(handler));
     if (await this.#talksEarly(connection)) return await this.#turnAway(connection, EARLY, false);
     const session = new ServerSession(this.#options.session, handler, connection.remote, secured);
-    const served = new ServedConnection(connection, session, this.#options, this.#buffers);
+    const served = new ServedConnection(
+      connection,
+      session,
+      this.#options,
+      this.#buffers,
+      (peer) => this.#welcome(peer, listener),
+    );
     this.#connections.set(connection, served);
     try {
       if (this.#stopping) served.finish();
@@ -268,6 +274,8 @@ class ServedConnection {
   #session: ServerSession;
   #options: TransportOptions;
   #buffers: ReadBuffers;
+  /** Who answers another client that the connection is used for, or the reply that turns it away. */
+  #welcome: (peer: Endpoint) => Promise<SessionHandler | SmtpReply>;
   #finishing = false;
   #waiting = false;
   /** Belongs to this connection until the session has used up what was read. */
@@ -285,7 +293,9 @@ class ServedConnection {
     session: ServerSession,
     options: TransportOptions,
     buffers: ReadBuffers,
+    welcome: (peer: Endpoint) => Promise<SessionHandler | SmtpReply>,
   ) {
+    this.#welcome = welcome;
     this.#connection = connection;
     this.#session = session;
     this.#options = options;
@@ -296,8 +306,7 @@ class ServedConnection {
 
   /** Greets, then lets the session and the client talk until one of them ends it. */
   async run(): Promise<void> {
-    await this.#connection.write(this.#session.greeting(), WRITE_TIMEOUT);
-    this.#waitingSince = this.#options.clock.now();
+    await this.#greet();
     while (true) {
       const answer = this.#session.step(this.#buffer);
       const step = isPromise(answer) ? await answer : answer;
@@ -320,12 +329,24 @@ class ServedConnection {
         case "starttls":
           this.#session.secured(await this.#startTls());
           break;
+        case "restart": {
+          const handler = await this.#welcome(this.#session.client);
+          if ("code" in handler) return await this.#connection.dismiss(replyBytes(handler));
+          this.#session.restart(handler);
+          await this.#greet();
+          break;
+        }
         case "close":
           return;
         default:
           step.next satisfies never;
       }
     }
+  }
+
+  async #greet(): Promise<void> {
+    await this.#connection.write(this.#session.greeting(), WRITE_TIMEOUT);
+    this.#waitingSince = this.#options.clock.now();
   }
 
   /** The connection is over: gives back what it holds. */

@@ -185,6 +185,8 @@ export interface Config {
   readonly trust: readonly string[];
   /** Networks in CIDR notation whose proxies may say who the client is, on listeners that are for proxies. */
   readonly proxyHosts: readonly string[];
+  /** Networks in CIDR notation whose clients may say by XCLIENT for whom they speak. */
+  readonly xclientHosts: readonly string[];
   /** Accept and queue, deliver nothing. */
   readonly hold: boolean;
   /** The certificates to show, by server name, the first where none has the name; none: one is made and kept in the spool. */
@@ -284,6 +286,7 @@ export const DEFAULT_CONFIG: Omit<Config, "hostname"> = {
   tlsMinVersion: "TLSv1.2",
   trustCertificates: [],
   proxyHosts: [],
+  xclientHosts: [],
   hold: false,
   authWithoutTls: false,
   scramPlus: false,

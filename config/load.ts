@@ -165,6 +165,7 @@ function complete(
     tlsMinVersion: settings.tls_min_version ?? DEFAULT_CONFIG.tlsMinVersion,
     trustCertificates: settings.trust_certificates ?? DEFAULT_CONFIG.trustCertificates,
     proxyHosts: settings.proxy_hosts ?? DEFAULT_CONFIG.proxyHosts,
+    xclientHosts: settings.xclient_hosts ?? DEFAULT_CONFIG.xclientHosts,
     stopGrace: settings.stop_grace ?? DEFAULT_CONFIG.stopGrace,
     limits: { ...DEFAULT_CONFIG.limits, ...settings.limits },
     delivery: deliverySettings(settings, caCerts),

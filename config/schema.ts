@@ -57,6 +57,8 @@ export interface Settings
   forbid_unauth_pipelining?: boolean;
   /** See {@linkcode Config.proxyHosts}. */
   proxy_hosts?: string[];
+  /** See {@linkcode Config.xclientHosts}. */
+  xclient_hosts?: string[];
   /** See {@linkcode DeliverySettings.port}. */
   delivery_port?: number;
   /** See {@linkcode DeliverySettings.allowPrivate}. */
@@ -227,6 +229,7 @@ const root = table({
   vrfy: oneOf("unsure", "trusted", "off"),
   forbid_unauth_pipelining: toggle,
   proxy_hosts: list(parsed(parseNetwork)),
+  xclient_hosts: list(parsed(parseNetwork)),
   smarthost: parsed(parseSmarthost),
   hold: toggle,
   tls_cert: list(filled, 1),

@@ -18,6 +18,8 @@ export interface Offer {
   readonly mechanisms: readonly string[];
   /** Whether the client may start queues. */
   readonly etrn: boolean;
+  /** Whether the client may say for whom it speaks. */
+  readonly xclient: boolean;
 }
 
 /** What a row says of its command, beside how to read and run it. */

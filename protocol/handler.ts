@@ -50,6 +50,8 @@ export interface SessionHandler {
   readonly authenticator?: Authenticator;
   /** Who answers VRFY and ETRN; absent where nothing is told and no queue can be started. */
   readonly inquiries?: Inquiries;
+  /** Whether the client may say by XCLIENT for whom it speaks. */
+  readonly mayXclient?: boolean;
   /** Whether the client must wait for replies where RFC 2920 §3.1 says so, or the session ends. */
   readonly forbidsTalkingAhead?: boolean;
   /** Whether the sender is welcome. */
@@ -96,7 +98,8 @@ export interface Step {
   readonly output: Uint8Array;
   /**
    * `read`: wait for octets and `receive` them; `step`: go on with those that are there;
-   * `starttls`: upgrade, then `secured`; `close`: hang up.
+   * `starttls`: upgrade, then `secured`; `restart`: see who answers `client`, then
+   * `restart` and `greeting`; `close`: hang up.
    */
-  readonly next: "read" | "step" | "starttls" | "close";
+  readonly next: "read" | "step" | "starttls" | "restart" | "close";
 }

@@ -42,6 +42,8 @@ export const BAD_CHUNK: SmtpReply = reply(501, "5.5.4", "Bad chunk size, closing
 /** STARTTLS inside TLS. */
 export const TLS_ACTIVE: SmtpReply = reply(503, "5.5.1", "TLS already active");
 
+/** XCLIENT of a client that is trusted with nothing of the kind. */
+export const XCLIENT_DENIED: SmtpReply = reply(550, "5.7.0", "Insufficient authorization");
 /** More came before the reply to a command that has to be waited for; closes the session. */
 export const TALKS_AHEAD: SmtpReply = reply(554, "5.5.0", "Wait for the reply, closing connection");
 

@@ -68,10 +68,11 @@ export interface AuthState {
  * - `connected`: no HELO or EHLO yet, or TLS has just begun
  * - `greeted`: between transactions
  * - `starttls`: the transport makes TLS; octets that come are nobody's
+ * - `restart`: the client is another one, whom somebody else answers
  * - `closed`: nothing is read any more
  */
 export type SessionState =
-  | { readonly name: "connected" | "greeted" | "starttls" | "closed" }
+  | { readonly name: "connected" | "greeted" | "starttls" | "restart" | "closed" }
   | AuthState
   | MailState
   | DataState

@@ -57,6 +57,11 @@ export function newClient(
   return { address, port, helo: "", protocol: "SMTP", tls: tls && recorded(tls) };
 }
 
+/** A TLS session with somebody who speaks for the client: the certificate shown in it is not the client's. */
+export function withoutFingerprint<T extends TlsInfo>(tls: T): T {
+  return { ...tls, fingerprint: undefined };
+}
+
 /** What is kept of a TLS session with the messages that come over it. */
 function recorded({ version, cipher, verified, fingerprint }: TlsInfo): TlsInfo {
   const session = { version, cipher, verified };

@@ -63,6 +63,8 @@ export interface StartOptions {
   readonly trust?: readonly string[];
   /** Networks in CIDR notation whose proxies may say who the client is, on listeners such as `smtp+proxy://:2525`. */
   readonly proxyHosts?: readonly string[];
+  /** Networks in CIDR notation whose clients may say by XCLIENT for whom they speak. */
+  readonly xclientHosts?: readonly string[];
   /** `smtp://[user:pass@]host[:port]` or `smtps://…`: gets all mail instead of the recipients' MX hosts. */
   readonly smarthost?: string;
   /** The file of those who may log in on submission listeners, as `main.ts user add` writes it; see the hooks `password` and `token` too. */
@@ -119,6 +121,7 @@ const OPTIONS: Readonly<Record<keyof StartOptions, true>> = {
   localRecipients: true,
   trust: true,
   proxyHosts: true,
+  xclientHosts: true,
   smarthost: true,
   users: true,
   authWithoutTls: true,
@@ -188,6 +191,7 @@ export function configOf(options: StartOptions): Config {
       DEFAULT_CONFIG.authWithoutTls,
     scramPlus: toggle("scramPlus", options.scramPlus) ?? DEFAULT_CONFIG.scramPlus,
     proxyHosts,
+    xclientHosts: texts("xclientHosts", options.xclientHosts, parseNetwork) ?? [],
     hold: toggle("hold", options.hold) ?? DEFAULT_CONFIG.hold,
     certificates: keyPairs("certificate", options.certificate),
     certificateFiles: [],

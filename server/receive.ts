@@ -15,6 +15,7 @@ import type { ClientInfo, Envelope } from "../message/envelope.ts";
 import { HeaderScanner } from "../message/headers.ts";
 import { receivedHeader } from "../message/received.ts";
 import { type Allowance, ClientLimits } from "../policy/client_limits.ts";
+import { Networks } from "../policy/networks.ts";
 import type { Hooks, Take, Verdict } from "../policy/hooks.ts";
 import type { RelayPolicy } from "../policy/relay.ts";
 import type { MailCommand, MessageSink, RcptCommand, SessionHandler } from "../protocol/handler.ts";
@@ -33,7 +34,7 @@ export interface ReceiveOptions {
   /** Names and limits. */
   readonly config: Pick<
     Config,
-    "hostname" | "localDomains" | "limits" | "vrfy" | "forbidUnauthPipelining"
+    "hostname" | "localDomains" | "limits" | "vrfy" | "forbidUnauthPipelining" | "xclientHosts"
   >;
   /** Where messages go. */
   readonly queue: Queue;
@@ -73,11 +74,13 @@ export class Receiver {
   #options: ReceiveOptions;
   #limits: ClientLimits;
   #inquiries: Inquiries;
+  #xclientHosts: Networks;
 
   /** Receives into the queue of the options. */
   constructor(options: ReceiveOptions) {
     this.#options = options;
     this.#limits = new ClientLimits(options.config.limits, options.clock);
+    this.#xclientHosts = new Networks(options.config.xclientHosts);
     this.#inquiries = inquiries({ ...options, vrfy: options.config.vrfy });
   }
 
@@ -91,10 +94,14 @@ export class Receiver {
   #session({ address }: Endpoint, { role }: BoundAddress): MaybePromise<SessionHandler> {
     const { relay, logins } = this.#options;
     const trusted = relay.trusts(address);
-    const allowance = trusted ? undefined : this.#limits.allowance(address);
-    if (role === "mx") return new ReceivingSession(this.#options, this.#inquiries, allowance);
-    return logins.connection(trusted).then((own) =>
-      new ReceivingSession(this.#options, this.#inquiries, allowance, own)
+    const own = {
+      inquiries: this.#inquiries,
+      mayXclient: this.#xclientHosts.has(address),
+      allowance: trusted ? undefined : this.#limits.allowance(address),
+    };
+    if (role === "mx") return new ReceivingSession(this.#options, own);
+    return logins.connection(trusted).then((authenticator) =>
+      new ReceivingSession(this.#options, { ...own, authenticator })
     );
   }
 
@@ -107,27 +114,31 @@ export class Receiver {
   }
 }
 
+/** What belongs to one connection. */
+interface SessionParts extends Pick<SessionHandler, "inquiries" | "mayXclient"> {
+  /** What the client may still bring; undefined for one that is trusted. */
+  readonly allowance: Allowance | undefined;
+  /** On a submission listener: who has to log in before sending. */
+  readonly authenticator?: ConnectionLogins;
+}
+
 /** The server's part of one connection's session. */
 class ReceivingSession implements SessionHandler {
   #options: ReceiveOptions;
-  /** What the client may still bring; undefined for one that is trusted. */
   #allowance: Allowance | undefined;
-  /** On a submission listener: who has to log in before sending. */
   readonly authenticator: ConnectionLogins | undefined;
-  readonly inquiries: Inquiries;
+  readonly inquiries: SessionHandler["inquiries"];
+  readonly mayXclient: boolean | undefined;
   readonly forbidsTalkingAhead: boolean;
 
-  constructor(
-    options: ReceiveOptions,
-    inquiries: Inquiries,
-    allowance: Allowance | undefined,
-    logins?: ConnectionLogins,
-  ) {
+  constructor(options: ReceiveOptions, parts: SessionParts) {
     this.#options = options;
-    this.#allowance = allowance;
-    this.authenticator = logins;
-    this.inquiries = inquiries;
-    this.forbidsTalkingAhead = options.config.forbidUnauthPipelining && allowance !== undefined;
+    this.#allowance = parts.allowance;
+    this.authenticator = parts.authenticator;
+    this.inquiries = parts.inquiries;
+    this.mayXclient = parts.mayXclient;
+    const isStranger = parts.allowance !== undefined;
+    this.forbidsTalkingAhead = isStranger && options.config.forbidUnauthPipelining;
   }
 
   mail(mail: MailCommand, client: ClientInfo): MaybePromise<SmtpReply> {

@@ -65,6 +65,7 @@ Deno.test("where nothing is set the defaults hold", async () => {
     trustCertificates: [],
     users: undefined,
     proxyHosts: [],
+    xclientHosts: [],
     banner: "ESMTP deno-smtp-server",
     vrfy: "unsure",
     forbidUnauthPipelining: true,

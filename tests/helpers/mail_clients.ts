@@ -16,6 +16,8 @@ export interface Mail {
   readonly certificate?: { readonly cert: string; readonly key: string };
   /** What to say in a PROXY header before anything else; swaks only. */
   readonly proxy?: { readonly version: 1 | 2; readonly source: string };
+  /** Whom to speak for by XCLIENT; swaks only. */
+  readonly xclient?: { readonly address: string; readonly port: number };
   /** The address to come from; swaks only. */
   readonly local?: string;
   readonly from: string;
@@ -34,14 +36,21 @@ export interface MailClient {
 
 /** The clients. */
 export const MAIL_CLIENTS: readonly MailClient[] = [
-  program("swaks", "swaks", ({ port, tls, from, to, content, certificate, proxy, local }) => [
-    ...["--server", "127.0.0.1", "--port", String(port), "--helo", "client.test"],
-    ...["--from", from, "--to", to.join(","), "--data", withoutLastLineEnd(content)],
-    ...(tls ? ["--tls"] : []),
-    ...(proxy ? proxyFlags(proxy) : []),
-    ...(local ? ["--local-interface", local] : []),
-    ...(certificate ? ["--tls-cert", certificate.cert, "--tls-key", certificate.key] : []),
-  ]),
+  program(
+    "swaks",
+    "swaks",
+    ({ port, tls, from, to, content, certificate, proxy, local, xclient }) => [
+      ...["--server", "127.0.0.1", "--port", String(port), "--helo", "client.test"],
+      ...["--from", from, "--to", to.join(","), "--data", withoutLastLineEnd(content)],
+      ...(tls ? ["--tls"] : []),
+      ...(proxy ? proxyFlags(proxy) : []),
+      ...(xclient
+        ? ["--xclient-addr", xclient.address, "--xclient-port", String(xclient.port)]
+        : []),
+      ...(local ? ["--local-interface", local] : []),
+      ...(certificate ? ["--tls-cert", certificate.cert, "--tls-key", certificate.key] : []),
+    ],
+  ),
   program("curl", "curl", ({ port, tls, from, to }, file) => [
     ...["--silent", "--show-error", `smtp://127.0.0.1:${port}/client.test`, "--mail-from", from],
     ...to.flatMap((recipient) => ["--mail-rcpt", recipient]),

@@ -19,6 +19,8 @@ export interface Dialogue {
   readonly auth?: "tls" | "anywhere";
   /** Whether the client may start queues; undefined where there is nobody who answers VRFY and ETRN. */
   readonly etrn: "yes" | "no" | undefined;
+  /** Whether the client may say for whom it speaks. */
+  readonly xclient: boolean;
   /** One more than there are TLS handshakes. */
   readonly stretches: Stretch[];
   readonly closes: boolean;
@@ -35,6 +37,7 @@ export function parseDialogue(text: string): Dialogue {
     tls: false,
     auth: undefined as Dialogue["auth"],
     etrn: undefined as Dialogue["etrn"],
+    xclient: false,
     stretches: [{ client: [], server: [] }] as Stretch[],
     closes: false,
     messages: undefined as number | undefined,
@@ -62,6 +65,7 @@ function set(
     tls: boolean;
     auth: Dialogue["auth"];
     etrn: Dialogue["etrn"];
+    xclient: boolean;
   },
   setting: string,
 ): void {
@@ -70,6 +74,7 @@ function set(
   if (limit !== undefined) dialogue.limits[limit] = Number(value);
   else if (name === "startTls") dialogue.startTls = true;
   else if (name === "tls") dialogue.tls = true;
+  else if (name === "xclient") dialogue.xclient = true;
   else if (name === "etrn" && (value === "yes" || value === "no")) dialogue.etrn = value;
   else if (name === "auth" && (value === "tls" || value === "anywhere")) dialogue.auth = value;
   else throw new Error(`not a setting: ${setting}`);

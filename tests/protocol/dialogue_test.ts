@@ -69,9 +69,9 @@ function inquiries(etrn: "yes" | "no"): Inquiries {
   };
 }
 
-function handlerFor({ auth, etrn }: Dialogue, asynchronous: boolean): RecordingHandler {
+function handlerFor({ auth, etrn, xclient }: Dialogue, asynchronous: boolean): RecordingHandler {
   const authenticator = auth && new TestAuthenticator(auth === "tls", asynchronous);
-  return new RecordingHandler(asynchronous, authenticator, etrn && inquiries(etrn));
+  return new RecordingHandler(asynchronous, authenticator, etrn && inquiries(etrn), xclient);
 }
 
 const directory = new URL("../dialogues/", import.meta.url);

@@ -37,11 +37,12 @@ export class RecordingHandler implements SessionHandler {
   aborted = 0;
   finished = 0;
 
-  /** @param asynchronous whether every answer is a promise @param authenticator who knows the users, if there are any @param inquiries who answers VRFY and ETRN, if anybody does */
+  /** @param asynchronous whether every answer is a promise @param authenticator who knows the users, if there are any @param inquiries who answers VRFY and ETRN, if anybody does @param mayXclient whether XCLIENT is taken */
   constructor(
     readonly asynchronous = false,
     readonly authenticator?: Authenticator,
     readonly inquiries?: Inquiries,
+    readonly mayXclient?: boolean,
   ) {}
 
   mail(mail: MailCommand, client: ClientInfo): MaybePromise<SmtpReply> {

@@ -68,6 +68,7 @@ export interface Changes {
   readonly trust?: readonly string[];
   readonly localRecipients?: readonly string[];
   readonly vrfy?: VrfyPolicy;
+  readonly xclientHosts?: readonly string[];
 }
 
 /** A receiver that runs. */
@@ -81,7 +82,7 @@ export function withReceiver(
 ): Promise<void> {
   const clock = new TestClock();
   const { hooks = {}, on, localDomains = [], trust = ["127.0.0.0/8"] } = changed;
-  const { localRecipients = [], vrfy = "unsure" } = changed;
+  const { localRecipients = [], vrfy = "unsure", xclientHosts = [] } = changed;
   const limits = { ...DEFAULT_LIMITS, ...changed.limits };
   return kind(clock, (queue) => {
     const relay = new RelayPolicy({
@@ -91,7 +92,7 @@ export function withReceiver(
       trustCertificates: [],
     });
     const receiver = new Receiver({
-      config: { ...DEFAULT_CONFIG, hostname: HOSTNAME, localDomains, limits, vrfy },
+      config: { ...DEFAULT_CONFIG, hostname: HOSTNAME, localDomains, limits, vrfy, xclientHosts },
       queue,
       relay,
       hooks,
