@@ -1,28 +1,26 @@
 /**
- * The sockets: accepts connections, bounds how many there are, pumps octets
- * between each one and its SMTP session, and upgrades to TLS where the session
- * asks for it. A fault of one connection ends that connection and no other.
+ * The sockets: accepts connections, lets proxies say for whom they come, bounds how
+ * many there are, and has each one served by a session. A fault of one connection
+ * ends that connection and no other.
  *
  * @module
  */
-import type { Bytes } from "./base/bytes.ts";
 import type { Clock } from "./base/clock.ts";
 import { log } from "./base/log.ts";
-import { isPromise, type MaybePromise } from "./base/maybe_promise.ts";
+import type { MaybePromise } from "./base/maybe_promise.ts";
 import type { Limits, ListenAddress } from "./config/config.ts";
-import type { TlsChannel } from "./message/envelope.ts";
 import { clientNetwork, RateLimit } from "./policy/rate_limit.ts";
 import { ServerSession } from "./protocol.ts";
 import type { SessionHandler, SessionOptions } from "./protocol/handler.ts";
-import { reply, replyBytes, SHUTTING_DOWN, type SmtpReply, TIMED_OUT } from "./protocol/reply.ts";
+import { reply, replyBytes, SHUTTING_DOWN, type SmtpReply } from "./protocol/reply.ts";
 import { ConnectionCount, type Room } from "./transport/connection_count.ts";
 import { Connection, type Endpoint, endpoint, TimeoutError } from "./transport/connection.ts";
-import { ContentRate } from "./transport/content_rate.ts";
 import { Deadlines } from "./transport/deadlines.ts";
 import { type BoundAddress, listen, type Listening } from "./transport/listen.ts";
 import { introduce, ProxyError } from "./transport/proxied.ts";
-import { type Awaited, ReadBuffers } from "./transport/read_buffers.ts";
+import { ReadBuffers } from "./transport/read_buffers.ts";
 import { isOutOfDescriptors, Reserve } from "./transport/reserve.ts";
+import { ServedConnection, type Serving } from "./transport/served_connection.ts";
 import type { ServerTls } from "./transport/server_tls.ts";
 import { closeQuietly } from "./transport/stream.ts";
 
@@ -64,11 +62,8 @@ const NO_ROOM: Record<Exclude<Room, "ok">, SmtpReply> = {
 };
 const OUT_OF_DESCRIPTORS = reply(421, "4.3.2", "Out of file descriptors, try again later");
 const EARLY = reply(554, "5.5.0", "Talked before the greeting");
-const TOO_SLOW = reply(421, "4.4.2", "Content arrives too slowly");
 const WELCOME_FAILED = reply(451, "4.3.0", "Local error, try again later");
 
-/** How long a reply may wait for a client that does not read, ms. */
-const WRITE_TIMEOUT = 60_000;
 /** How long accepting rests after the system could not give a connection, ms. */
 const ACCEPT_REST = 100;
 
@@ -81,8 +76,9 @@ export class Transport {
   #options: TransportOptions;
   #listening: Listening[];
   #deadlines: Deadlines;
-  #buffers = new ReadBuffers();
   #count: ConnectionCount;
+  /** What every connection is served with. */
+  #serving: Omit<Serving, "welcome">;
   /** A client that is turned away is in the log once a minute, however often it comes. */
   #complaints: RateLimit;
   /** Every connection there is; with its session, once that has begun. */
@@ -98,6 +94,8 @@ export class Transport {
   constructor(options: TransportOptions) {
     this.#options = options;
     this.#deadlines = new Deadlines(options.clock);
+    const { limits, tls, clock } = options;
+    this.#serving = { limits, tls, clock, buffers: new ReadBuffers() };
     this.#count = new ConnectionCount(options.limits, options.clock);
     this.#complaints = new RateLimit(1, options.clock);
     this.#listening = listenOnAll(options.listen);
@@ -235,13 +233,10 @@ export class Transport {
     if ("code" in handler) return await connection.dismiss(replyBytes(handler));
     if (await this.#talksEarly(connection)) return await this.#turnAway(connection, EARLY, false);
     const session = new ServerSession(this.#options.session, handler, connection.remote, secured);
-    const served = new ServedConnection(
-      connection,
-      session,
-      this.#options,
-      this.#buffers,
-      (peer) => this.#welcome(peer, listener),
-    );
+    const served = new ServedConnection(connection, session, {
+      ...this.#serving,
+      welcome: (peer) => this.#welcome(peer, listener),
+    });
     this.#connections.set(connection, served);
     try {
       if (this.#stopping) served.finish();
@@ -265,147 +260,6 @@ export class Transport {
       logger.error("the connect hook failed", { client: peer.address, error });
       return WELCOME_FAILED;
     }
-  }
-}
-
-/** One connection and its session. */
-class ServedConnection {
-  #connection: Connection;
-  #session: ServerSession;
-  #options: TransportOptions;
-  #buffers: ReadBuffers;
-  /** Who answers another client that the connection is used for, or the reply that turns it away. */
-  #welcome: (peer: Endpoint) => Promise<SessionHandler | SmtpReply>;
-  #finishing = false;
-  #waiting = false;
-  /** Belongs to this connection until the session has used up what was read. */
-  #buffer: Bytes | undefined;
-  /** Whether the last read filled it, so that there is more to be had. */
-  #filled = false;
-  #rate = new ContentRate();
-  /** When the wait for the command that is read now began, ms since 1970. */
-  #waitingSince: number;
-  /** When the wait for the content that is read now began, likewise. */
-  #readingSince = 0;
-
-  constructor(
-    connection: Connection,
-    session: ServerSession,
-    options: TransportOptions,
-    buffers: ReadBuffers,
-    welcome: (peer: Endpoint) => Promise<SessionHandler | SmtpReply>,
-  ) {
-    this.#welcome = welcome;
-    this.#connection = connection;
-    this.#session = session;
-    this.#options = options;
-    this.#buffers = buffers;
-    this.#waitingSince = options.clock.now();
-    connection.onTimeout(() => replyBytes(TIMED_OUT));
-  }
-
-  /** Greets, then lets the session and the client talk until one of them ends it. */
-  async run(): Promise<void> {
-    await this.#greet();
-    while (true) {
-      const answer = this.#session.step(this.#buffer);
-      const step = isPromise(answer) ? await answer : answer;
-      if (step.output.length > 0) {
-        await this.#connection.write(step.output, WRITE_TIMEOUT);
-        // Every command is answered, so an answer is where the time for the next one begins.
-        this.#waitingSince = this.#options.clock.now();
-      }
-      switch (step.next) {
-        case "read": {
-          if (this.#finishing && !this.#session.inTransaction) return await this.dismiss();
-          if (this.#isTooSlow) return await this.#connection.dismiss(replyBytes(TOO_SLOW));
-          const octets = await this.#read();
-          if (octets === null) return;
-          this.#take(octets);
-          break;
-        }
-        case "step":
-          break;
-        case "starttls":
-          this.#session.secured(await this.#startTls());
-          break;
-        case "restart": {
-          const handler = await this.#welcome(this.#session.client);
-          if ("code" in handler) return await this.#connection.dismiss(replyBytes(handler));
-          this.#session.restart(handler);
-          await this.#greet();
-          break;
-        }
-        case "close":
-          return;
-        default:
-          step.next satisfies never;
-      }
-    }
-  }
-
-  async #greet(): Promise<void> {
-    await this.#connection.write(this.#session.greeting(), WRITE_TIMEOUT);
-    this.#waitingSince = this.#options.clock.now();
-  }
-
-  /** The connection is over: gives back what it holds. */
-  end(): void {
-    this.#session.abort();
-    if (this.#buffer) this.#buffers.give(this.#buffer);
-    this.#buffer = undefined;
-  }
-
-  /** Ends the connection as soon as no transaction is open. */
-  finish(): void {
-    this.#finishing = true;
-    if (this.#waiting && !this.#session.inTransaction) void this.dismiss();
-  }
-
-  /** Ends the connection now, with 421. */
-  dismiss(): Promise<void> {
-    return this.#connection.dismiss(replyBytes(SHUTTING_DOWN));
-  }
-
-  async #startTls(): Promise<TlsChannel> {
-    const { tls, limits } = this.#options;
-    this.#waiting = true;
-    const info = await this.#connection.secure(tls.accept, limits.tlsTimeout);
-    this.#waiting = false;
-    this.#waitingSince = this.#options.clock.now();
-    return info;
-  }
-
-  /** Whether content comes slower than it must. */
-  get #isTooSlow(): boolean {
-    return this.#session.receiving && this.#rate.isBelow(this.#options.limits.dataRate);
-  }
-
-  /** Waits for octets, which {@linkcode #take} has to be told of; gives how many came, null at the end. */
-  #read(): Promise<number | null> {
-    const { limits, clock } = this.#options;
-    const now = clock.now();
-    let awaited: Awaited = this.#filled ? "content" : "commands";
-    let timeout = limits.commandTimeout - (now - this.#waitingSince);
-    if (this.#session.receiving) {
-      awaited = this.#filled ? "more content" : "content";
-      timeout = limits.dataTimeout;
-      this.#readingSince = now;
-    } else this.#rate.reset();
-    this.#buffer = this.#buffers.exchange(this.#buffer, awaited);
-    this.#waiting = true;
-    return this.#connection.read(this.#buffer, timeout);
-  }
-
-  /** Hands what was read to the session. */
-  #take(octets: number): void {
-    this.#waiting = false;
-    const buffer = this.#buffer!;
-    this.#filled = octets === buffer.length;
-    if (this.#session.receiving) {
-      this.#rate.add(octets, this.#options.clock.now() - this.#readingSince);
-    }
-    this.#session.receive(buffer.subarray(0, octets));
   }
 }
 

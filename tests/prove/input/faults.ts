@@ -104,7 +104,7 @@ export const SESSION_FAULTS: readonly Fault[] = [
 export const SERVER_FAULTS: readonly Fault[] = [
   {
     name: "loses an octet of a read that fills its buffer",
-    file: "transport.ts",
+    file: "transport/served_connection.ts",
     original: "this.#session.receive(buffer.subarray(0, octets));",
     planted: "this.#session.receive(buffer.subarray(0, this.#filled ? octets - 1 : octets));",
   },

@@ -28,14 +28,14 @@ export const FAULTS: readonly LoadFault[] = [
   LARGE_BUFFERS,
   {
     name: "waits for a command for ever",
-    file: "transport.ts",
+    file: "transport/served_connection.ts",
     original: "limits.commandTimeout - (now - this.#waitingSince)",
     planted: "Infinity",
     shows: /never ended/,
   },
   {
     name: "begins the wait for a command anew with each octet",
-    file: "transport.ts",
+    file: "transport/served_connection.ts",
     original: "limits.commandTimeout - (now - this.#waitingSince)",
     planted: "limits.commandTimeout",
     shows: /never ended|slow command/,
