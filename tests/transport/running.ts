@@ -82,7 +82,7 @@ function optionsOf(
   const limits = { ...DEFAULT_LIMITS, ...changed };
   return {
     listen: [false, true].map((tls) => ({ hostname: "127.0.0.1", port: 0, tls })),
-    session: { hostname: HOSTNAME, banner: "ESMTP", startTls: true, limits },
+    session: { hostname: HOSTNAME, banner: "ESMTP deno-smtp-server", startTls: true, limits },
     limits,
     tls: new ServerTls([CERTIFICATE]),
     unbounded: () => false,
