@@ -75,19 +75,19 @@ export class ServerTls {
     return {
       stream: new TlsSocketStream(socket, duplex),
       handshake: handshake(socket, duplex, "secure").then(() => ({
-        ...clientTlsInfo(socket),
+        ...tlsInfo(socket, false),
+        ...(askCertificate && shownCertificate(socket)),
         endPoint,
       })),
     };
   }
 }
 
-/** The session with a client, and the certificate that it has shown. */
-function clientTlsInfo(socket: TLSSocket): TlsInfo {
-  const info = tlsInfo(socket, false);
+/** The certificate that a client has shown, if any; the runtime has seen it prove that it holds the key. */
+function shownCertificate(socket: TLSSocket): Pick<TlsInfo, "fingerprint"> {
   const certificate = socket.getPeerCertificate()?.raw;
-  if (certificate === undefined) return info;
-  return { ...info, fingerprint: createHash("sha256").update(certificate).digest("hex") };
+  if (certificate === undefined) return {};
+  return { fingerprint: createHash("sha256").update(certificate).digest("hex") };
 }
 
 /** A certificate as it is shown. */
