@@ -235,3 +235,9 @@ Deno.test("what the proof has no model for is an error, not nothing", () => {
   assertThrows(() => broken("1 io_uring_setup(8, 0x7f) = 9"), Error, "io_uring");
   assertThrows(() => broken("nonsense"), Error, "cannot read the trace");
 });
+
+Deno.test("a call at which a thread was killed before strace could see it is nothing", () => {
+  const reader = new TraceReader();
+  const lines = ["7 ???( <unfinished ...>", "7 <... ??? resumed>) = ?"];
+  assertEquals(lines.flatMap((line) => [...reader.read(line)]), []);
+});

@@ -80,6 +80,8 @@ export function straceCommand(strace: string, output: string, killedAt?: string)
 
 const LINE = /^(\d+) +(?:(\w+)\(|<\.\.\. (\w+) resumed>)/;
 const UNFINISHED = " <unfinished ...>";
+/** A call of a thread that was killed at it before strace could see which: it was not made. */
+const NEVER_MADE = /^\d+ +(?:\?\?\?\(|<\.\.\. \?\?\? resumed>)/;
 /** What follows the last text: further arguments, and the result. */
 const RESULT = /^(.*?)\) += (-?\d+|\?)/s;
 
@@ -93,7 +95,7 @@ export class TraceReader {
     const match = LINE.exec(line);
     if (match === null) {
       // `+++ exited with 0 +++` and the like.
-      if (line === "" || /^\d+ +(\+\+\+|---)/.test(line)) return;
+      if (line === "" || /^\d+ +(\+\+\+|---)/.test(line) || NEVER_MADE.test(line)) return;
       throw new Error(`cannot read the trace: ${line.slice(0, 200)}`);
     }
     const [start, thread, begun, resumed] = match;
