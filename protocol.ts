@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { type Bytes, encodeInto, isAscii } from "./base/bytes.ts";
+import { type Bytes, encodeInto } from "./base/bytes.ts";
 import type { MaybePromise } from "./base/maybe_promise.ts";
 import type { ClientInfo, TlsChannel } from "./message/envelope.ts";
 import {
@@ -36,13 +36,8 @@ import type {
 import { parseEtrn, startQueue } from "./protocol/inquiries.ts";
 import { Input } from "./protocol/input.ts";
 import { LineReader } from "./protocol/line_reader.ts";
-import { needsUtf8 } from "./protocol/dsn_params.ts";
-import {
-  MAIL_PARAMS_LENGTH,
-  notRecognized,
-  PARAMS_LENGTH,
-  RCPT_PARAMS_LENGTH,
-} from "./protocol/params.ts";
+import { MAIL_PARAMS_LENGTH, PARAMS_LENGTH, RCPT_PARAMS_LENGTH } from "./protocol/params.ts";
+import { mailObstacle, rcptObstacle } from "./protocol/obstacles.ts";
 import * as replies from "./protocol/replies.ts";
 import { formatReply, isPositive, reply, replyBytes, type SmtpReply } from "./protocol/reply.ts";
 import {
@@ -378,12 +373,9 @@ export class ServerSession {
   }
 
   #mail(mail: MailCommand): MaybePromise<SmtpReply> {
-    if (mail.submitter !== undefined && this.#handler.authenticator === undefined) {
-      return this.#budget.fault(notRecognized("AUTH"));
-    }
-    if ((mail.size ?? 0) > this.#options.limits.messageSize) {
-      return this.#budget.judged(replies.TOO_BIG);
-    }
+    const { authenticator } = this.#handler;
+    const obstacle = mailObstacle(mail, this.#options.limits, authenticator, this.#budget);
+    if (obstacle !== undefined) return obstacle;
     return whenThere(ask("mail", () => this.#handler.mail(mail, this.#client)), (answer) => {
       if (isPositive(answer)) {
         this.#state = { name: "mail", transaction: { mail, recipients: [], refused: 0 } };
@@ -394,18 +386,8 @@ export class ServerSession {
 
   #rcpt(rcpt: RcptCommand): MaybePromise<SmtpReply> {
     const transaction = this.#transaction;
-    const { recipients, mail } = transaction;
-    const most = this.#options.limits.recipients;
-    if (recipients.length >= most) {
-      // RFC 5321 §4.5.3.1.10: the rest comes in another transaction. It may be in the
-      // pipeline already, so only when as many again were refused is it the client's fault.
-      const { TOO_MANY_RCPT } = replies;
-      return ++transaction.refused > most ? this.#budget.fault(TOO_MANY_RCPT) : TOO_MANY_RCPT;
-    }
-    if (!mail.smtputf8 && (!isAscii(rcpt.address) || needsUtf8(rcpt))) {
-      transaction.refused++;
-      return this.#budget.fault(replies.NEEDS_SMTPUTF8);
-    }
+    const obstacle = rcptObstacle(rcpt, this.#options.limits, transaction, this.#budget);
+    if (obstacle !== undefined) return obstacle;
     return whenThere(ask("rcpt", () => this.#handler.rcpt(rcpt, this.#client)), (answer) => {
       if (isPositive(answer)) addRecipient(transaction, rcpt);
       else transaction.refused++;

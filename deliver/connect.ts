@@ -8,9 +8,8 @@
 import type { Clock } from "../base/clock.ts";
 import type { DeliverySettings } from "../config/config.ts";
 import { Extensions, parseEhlo } from "../protocol/ehlo.ts";
-import { reply, type SmtpReply } from "../protocol/reply.ts";
+import type { SmtpReply } from "../protocol/reply.ts";
 import { ReplySyntaxError } from "../protocol/reply_reader.ts";
-import { plainResponse } from "../protocol/sasl/plain.ts";
 import type { DeliveryError } from "../queue/queue.ts";
 import { canVerify, unverifiedTls, verifiedTls } from "../transport/client_tls.ts";
 import { TimeoutError } from "../transport/connection.ts";
@@ -24,9 +23,11 @@ import {
   mechanismFailure,
   networkFailure,
   replyFailure,
+  scramFailure,
   securityFailure,
   type Stage,
 } from "./failure.ts";
+import { type Credentials, logIn } from "./log_in.ts";
 import type { Host } from "./route.ts";
 import type { UnverifiableHosts } from "./unverifiable.ts";
 
@@ -58,12 +59,6 @@ type Demand =
   | { readonly kind: "opportunistic" }
   | { readonly kind: "verified"; readonly credentials: Credentials }
   | { readonly kind: "implicit"; readonly credentials?: Credentials };
-
-/** What AUTH is done with. */
-interface Credentials {
-  readonly user: string;
-  readonly password: string;
-}
 
 /** What TLS is tried on a connection. */
 type TlsLevel = "verified" | "unverified" | "none";
@@ -172,7 +167,7 @@ class Setup {
     await this.#greeting(dialogue);
     let extensions = await this.#hello(dialogue);
     if (await this.#startTls(dialogue, extensions)) extensions = await this.#hello(dialogue);
-    await this.#logIn(dialogue, extensions);
+    extensions = await this.#logIn(dialogue, extensions);
     return new SmtpClient(dialogue, { host: this.#host, extensions, settings });
   }
 
@@ -224,19 +219,28 @@ class Setup {
   }
 
   /**
-   * AUTH PLAIN with an initial response (RFC 4954 §4). A refusal is temporary as
-   * every one before MAIL: a wrong password must not bounce all mail.
+   * Logs in where there is a password; gives what the host offers from then on. A
+   * refusal is temporary as every one before MAIL: a wrong password must not bounce
+   * all mail.
    */
-  async #logIn(dialogue: Dialogue, extensions: Extensions): Promise<void> {
-    if (this.#demand.kind === "opportunistic" || this.#demand.credentials === undefined) return;
+  async #logIn(dialogue: Dialogue, extensions: Extensions): Promise<Extensions> {
+    const demand = this.#demand;
+    if (demand.kind === "opportunistic" || demand.credentials === undefined) return extensions;
     this.#stage = "auth";
-    const { user, password } = this.#demand.credentials;
-    if (!extensions.authMechanisms.includes("PLAIN")) {
-      throw this.#failure(mechanismFailure(this.#host));
+    const ask = (line: string) => this.#command(dialogue, line);
+    const outcome = await logIn(extensions, demand.credentials, ask, newNonce());
+    switch (outcome.kind) {
+      case "in":
+        return extensions.afterLogin();
+      case "no mechanism":
+        throw this.#failure(mechanismFailure(this.#host));
+      case "refused":
+        throw this.#refusedBy(outcome.reply);
+      case "not believed":
+        throw this.#failure(scramFailure(outcome.why, this.#host));
+      default:
+        return outcome satisfies never;
     }
-    const secret = plainResponse(user, password);
-    const answer = await this.#command(dialogue, `AUTH PLAIN ${secret}`);
-    if (answer.code !== 235) throw this.#refusedBy(withoutSecrets(answer, [secret, password]));
   }
 
   #command(dialogue: Dialogue, line: string): Promise<SmtpReply> {
@@ -260,9 +264,7 @@ class Setup {
   }
 }
 
-/** The reply without its text where that repeats a secret: errors are logged and bounced. */
-function withoutSecrets(answer: SmtpReply, secrets: readonly string[]): SmtpReply {
-  const text = answer.lines.join("\n").toLowerCase();
-  if (!secrets.some((secret) => text.includes(secret.toLowerCase()))) return answer;
-  return reply(answer.code, answer.enhanced ?? "", "(text not shown: it repeats the password)");
+/** A nonce for SCRAM. */
+function newNonce(): string {
+  return crypto.getRandomValues(new Uint8Array(18)).toBase64();
 }

@@ -133,7 +133,17 @@ export function injectionFailure(host: Host): DeliveryError {
 
 /** There is a password for the host, and no mechanism to give it by. Temporary: the operator can mend it. */
 export function mechanismFailure(host: Host): DeliveryError {
-  return temporary("4.7.4", "the host does not offer AUTH PLAIN", "host", host);
+  return temporary(
+    "4.7.4",
+    "the host offers AUTH by no mechanism that is known here",
+    "host",
+    host,
+  );
+}
+
+/** The host does not keep to SCRAM, or does not know the password. Temporary: the operator can mend it. */
+export function scramFailure(why: string, host: Host): DeliveryError {
+  return temporary("4.7.0", `the host is not believed: ${why}`, "host", host);
 }
 
 /** The message is larger than the host takes, as it said beforehand (RFC 1870 §6.1). */

@@ -117,6 +117,8 @@ function planFor(
   // servers pass it on, and converting it would break its signatures (RFC 6376 §5.3).
   if (transaction.eightBit && extensions.eightBitMime) mail += " BODY=8BITMIME";
   if (smtputf8) mail += " SMTPUTF8";
+  // RFC 4954 §5: who submitted it is not vouched for, and a host that knows us is told so.
+  if (extensions.authenticated) mail += " AUTH=<>";
   const plain = recipients.map((one) => rcptFor(one, host));
   const { dsn } = transaction;
   if (dsn === undefined || !extensions.dsn) return { kind: "go", mail, recipients: plain };

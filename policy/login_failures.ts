@@ -48,7 +48,9 @@ class Counts {
 function remember<T>(map: Map<string, T>, key: string, value: T): void {
   map.delete(key);
   map.set(key, value);
-  if (map.size > MOST_KEYS) { for (const oldest of map.keys()) return void map.delete(oldest); }
+  if (map.size <= MOST_KEYS) return;
+  const [oldest] = map.keys();
+  map.delete(oldest!);
 }
 
 /** The failures of all clients. */

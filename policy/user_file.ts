@@ -28,6 +28,8 @@ export class UserFile {
   #users: Users;
   #version: string;
   #looked: number;
+  /** What was complained of last: it is told once, however often it is met. */
+  #complaint: string | undefined;
 
   private constructor(path: string, clock: Clock, decoyKey: Bytes, read: ReadUsers) {
     this.#path = path;
@@ -78,11 +80,14 @@ export class UserFile {
     const read = await readUsers(this.#path, this.#spareDecoyKey);
     this.#users = read.users;
     this.#version = read.version;
+    this.#complaint = undefined;
     logger.info("users read again", { path: this.#path, users: read.users.all.length });
   }
 
   #complain(error: unknown): void {
     const reason = error instanceof Error ? error.message : String(error);
+    if (reason === this.#complaint) return;
+    this.#complaint = reason;
     logger.error("the file of the users cannot be used, the old ones stay", {
       path: this.#path,
       error: reason,

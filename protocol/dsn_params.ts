@@ -11,10 +11,10 @@ import {
   type NotifyEvent,
   type RecipientRequest,
   unitextDecoded,
-  xtextDecoded,
 } from "../message/dsn_request.ts";
 import { isMisread } from "./mailbox.ts";
 import { type Parsed, parsed, refused } from "./parsed.ts";
+import { decodeXtext } from "./xtext.ts";
 
 /** Octets that RET and ENVID add to the line of MAIL (§4.3, §4.4). */
 export const MAIL_DSN_LENGTH: number = 9 + 7 + 100;
@@ -24,8 +24,6 @@ export const RCPT_DSN_LENGTH: number = 29 + 7 + 500;
 /** The longest ENVID and ORCPT as they are sent, octets (§4.4, §4.2). */
 const LONGEST = { envid: 100, orcpt: 500 } as const;
 
-/** xchar and hexchar (§4). */
-const XTEXT = /^(?:[!-*,-<>-~]|\+[0-9A-F]{2})+$/;
 /** QCHAR and EmbeddedUnicodeChar (RFC 6533 §3), and characters beyond US-ASCII as they are. */
 const UNITEXT =
   /^(?:[!-*,-<>-[\]-~]|\\x\{(?:[1-9A-F][0-9A-F]{1,4}|10[0-9A-F]{4})\}|[\u{a0}-\u{10ffff}])+$/u;
@@ -88,7 +86,7 @@ function isTypedAddress(orcpt: string): boolean {
 }
 
 function isPrintableXtext(xtext: string): boolean {
-  return XTEXT.test(xtext) && PRINTABLE.test(xtextDecoded(xtext));
+  return PRINTABLE.test(decodeXtext(xtext) ?? "");
 }
 
 /** Whether nothing in the text ends a line, is half a character, or is read as a bracket or an at sign that it is not. */

@@ -40,9 +40,18 @@ export class Extensions {
   /** The words behind each keyword, which is in upper case. */
   readonly keywords: ReadonlyMap<string, readonly string[]>;
 
+  /** Whether we have logged in there. */
+  readonly authenticated: boolean;
+
   /** Wraps a list. @param keywords by upper-case keyword, the words behind it */
-  constructor(keywords: ReadonlyMap<string, readonly string[]>) {
+  constructor(keywords: ReadonlyMap<string, readonly string[]>, authenticated = false) {
     this.keywords = keywords;
+    this.authenticated = authenticated;
+  }
+
+  /** The same once we have logged in. */
+  afterLogin(): Extensions {
+    return new Extensions(this.keywords, true);
   }
 
   /** The largest message it takes, in octets (RFC 1870); undefined when it does not say, or says 0. */

@@ -70,7 +70,9 @@ interface Identity {
 
 /** What all connections share. */
 export class Logins {
+  /** What it was made with. */
   readonly options: LoginOptions;
+  /** How often logins have failed. */
   readonly failures: LoginFailures;
   readonly #hashing = new Turns(HASHES_AT_ONCE);
   /** Those who wait because they failed; each ends its wait. */
@@ -121,6 +123,7 @@ export class Logins {
 
 /** The logins of one connection. */
 export class ConnectionLogins implements Authenticator {
+  /** See {@linkcode Authenticator}. */
   readonly needsTls: boolean;
   readonly #logins: Logins;
   readonly #isTrusted: boolean;

@@ -28,6 +28,7 @@ import type { BoundAddress } from "../transport/listen.ts";
 import type { Events } from "./events.ts";
 import { inquiries } from "./inquire.ts";
 import type { ConnectionLogins, Logins } from "./logins.ts";
+import { SubmittedSink } from "./submitted.ts";
 
 /** What receiving needs of the server. */
 export interface ReceiveOptions {
@@ -206,10 +207,24 @@ class ReceivingSession implements SessionHandler {
   message(envelope: Envelope): MessageSink | SmtpReply {
     try {
       const draft = this.#options.queue.draft();
-      return new IncomingSink(draft, this.#completed(envelope), this.#options);
+      const sink = new IncomingSink(draft, this.#completed(envelope), this.#options);
+      return this.authenticator === undefined ? sink : this.#submitted(sink, this.authenticator);
     } catch (error) {
       return storageReply(error);
     }
+  }
+
+  /** What a user submits is completed before it is received. */
+  #submitted(sink: IncomingSink, logins: ConnectionLogins): MessageSink {
+    const { config, clock } = this.#options;
+    return new SubmittedSink(sink, {
+      id: sink.id,
+      hostname: config.hostname,
+      now: clock.now(),
+      headerSize: config.limits.headerSize,
+      mayAppearAs: (mailbox) => logins.mayAppearAs(mailbox),
+      refused: (answer) => sink.refuse(answer),
+    });
   }
 
   /** The envelope with a domain for a bare `postmaster` (RFC 5321 §4.1.1.3). */
@@ -245,6 +260,11 @@ class IncomingSink implements MessageSink {
     };
     // A header is smaller than what a draft keeps in memory: it is copied at once.
     draft.write(receivedHeader(trace, traceRoom));
+  }
+
+  /** The message's id. */
+  get id(): string {
+    return this.#draft.id;
   }
 
   write(chunk: Uint8Array): MaybePromise<void> {
@@ -283,12 +303,12 @@ class IncomingSink implements MessageSink {
 
   async finish(): Promise<SmtpReply> {
     this.#endHeader();
-    if (this.#refusal) return this.#refuse(this.#refusal);
+    if (this.#refusal) return this.refuse(this.#refusal);
     const hook = this.#options.hooks.message;
     const answer = hook === undefined ? undefined : await this.#ask(hook);
     if (answer !== undefined) {
       await this.#draft.abort();
-      return answer.code < 400 ? answer : this.#refuse(answer);
+      return answer.code < 400 ? answer : this.refuse(answer);
     }
     return await this.#commit();
   }
@@ -332,7 +352,8 @@ class IncomingSink implements MessageSink {
     }
   }
 
-  #refuse(answer: SmtpReply): SmtpReply {
+  /** Logs a refusal of the message; gives it back. */
+  refuse(answer: SmtpReply): SmtpReply {
     logger.info("message refused", {
       client: this.#envelope.client.address,
       from: this.#envelope.reversePath,

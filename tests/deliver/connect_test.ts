@@ -329,7 +329,45 @@ Deno.test("a smarthost whose name cannot be verified is not even connected to wi
   assertEquals([error.enhanced, error.scope, error.permanent], ["4.7.5", "host", false]);
 });
 
-Deno.test("a refused password and a host without AUTH PLAIN defer mail instead of bouncing it", async () => {
+Deno.test("a smarthost that refuses SCRAM is told the password, by LOGIN where it knows no PLAIN", async () => {
+  const script = [
+    ...secured(good, "AUTH LOGIN SCRAM-SHA-256"),
+    hear(/^AUTH SCRAM-SHA-256 /),
+    say("535 5.7.8 not in this form"),
+    hear("AUTH LOGIN"),
+    say("334 VXNlcm5hbWU6"),
+    hear(btoa("user")),
+    say("334 UGFzc3dvcmQ6"),
+    hear(btoa("secret word")),
+    say("235 welcome"),
+    ...takeMail(),
+  ];
+  await withPeer([script], async ({ host, sessions }) => {
+    await withClient(host, connectOptions({ caCerts, smarthost: account }), async (client) => {
+      assertEquals((await client.transact(transactionOf())).outcomes[0]!.kind, "delivered");
+    });
+    // RFC 4954 §5: who has logged in says that it does not vouch for the submitter.
+    const mail = sessions[0]!.commands.find((line) => line.startsWith("MAIL"));
+    assertMatch(mail!, / AUTH=<>$/);
+  });
+});
+
+Deno.test("a smarthost that lets us in by SCRAM without proving itself gets no mail", async () => {
+  const script = [
+    ...secured(good, "AUTH SCRAM-SHA-256 PLAIN"),
+    hear(/^AUTH SCRAM-SHA-256 /),
+    say("334 " + btoa("r=nonsense,s=AAAA,i=4096")),
+    hearTheEnd(),
+  ];
+  await withPeer([script], async ({ host }) => {
+    const options = connectOptions({ caCerts, smarthost: account });
+    const { error, stage } = await failureOf(openClient(host, options));
+    assertEquals([stage, error.enhanced, error.permanent], ["auth", "4.7.0", false]);
+    assertEquals(error.text, "the host is not believed: it did not add to our nonce");
+  });
+});
+
+Deno.test("a refused password and a host without a known mechanism defer mail instead of bouncing it", async () => {
   const refuses = [
     ...secured(good, "AUTH PLAIN"),
     hear(/^AUTH/),
@@ -337,7 +375,11 @@ Deno.test("a refused password and a host without AUTH PLAIN defer mail instead o
   ];
   const cases: [Step[], string, string][] = [
     [refuses, "4.7.8", "535 5.7.8 wrong password"],
-    [[...secured(good, "AUTH LOGIN"), hearTheEnd()], "4.7.4", "the host does not offer AUTH PLAIN"],
+    [
+      [...secured(good, "AUTH CRAM-MD5"), hearTheEnd()],
+      "4.7.4",
+      "the host offers AUTH by no mechanism that is known here",
+    ],
   ];
   for (const [script, enhanced, text] of cases) {
     await withPeer([script], async ({ host }) => {

@@ -29,9 +29,12 @@ Deno.test("a damaged dialogue that is printed can be read as a golden one", asyn
     const attempt = makeAttempt(golden, 3, index);
     const { script, cuts } = attempt;
     const observed = await runOnSession(make, script, cuts[0]);
-    const { stretches, limits, startTls, tls, closes } = parseDialogue(printed(attempt, observed));
+    const { stretches, limits, startTls, tls, auth, closes } = parseDialogue(
+      printed(attempt, observed),
+    );
     const read = stretches.map(({ client }) => concat(client));
-    assertEquals({ limits, startTls, tls, stretches: read }, {
+    assertEquals({ limits, startTls, tls, auth, stretches: read }, {
+      auth: undefined,
       ...script,
       limits: { ...script.limits },
       stretches: script.stretches.map((stretch) => new Uint8Array(stretch)),

@@ -26,6 +26,7 @@ export function envelopeTo(...recipients: string[]): Envelope {
       helo: "client.example.org",
       protocol: "ESMTPS",
       tls: { version: "TLSv1.3", cipher: "TLS_AES_128_GCM_SHA256", verified: false },
+      user: "anna@example.org",
     },
   };
 }

@@ -1,8 +1,21 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
+import { X509Certificate } from "node:crypto";
+import { concat, encode } from "../../base/bytes.ts";
 import { refuse, start, type StartOptions } from "../../mod.ts";
+import { UserFile } from "../../policy/user_file.ts";
 import { UsersError } from "../../policy/users.ts";
+import {
+  clientKeyOf,
+  hmac,
+  parseServerFirst,
+  saltedPassword,
+  sha256,
+  xor,
+} from "../../protocol/sasl/scram.ts";
 import { configOf } from "../../server/options.ts";
 import { Logins } from "../../server/logins.ts";
+import { endPointOf } from "../../transport/end_point.ts";
+import { TestClock } from "../helpers/test_clock.ts";
 import { until } from "../helpers/waiting.ts";
 import { capturedLog } from "../helpers/captured_log.ts";
 import { Peer } from "../transport/peer.ts";
@@ -281,8 +294,6 @@ Deno.test("mail is still asked about by the hook, once its client has logged in"
 
 Deno.test("the work for a name that nobody has is the work for a user: one hash of the same cost", async () => {
   await withLogins({}, async ({ users }) => {
-    const { UserFile } = await import("../../policy/user_file.ts");
-    const { TestClock } = await import("../helpers/test_clock.ts");
     const clock = new TestClock();
     const file = await UserFile.open(users, clock, new Uint8Array(32));
     const config = configOf({ certificate: CERTIFICATE });
@@ -312,4 +323,33 @@ function spyOnPbkdf2(): { iterations: number[]; restore(): void } {
     return original.call(subtle, algorithm, key, length);
   };
   return { iterations, restore: () => subtle.deriveBits = original };
+}
+
+Deno.test("SCRAM-SHA-256-PLUS binds a login to the certificate that a client was shown", () =>
+  withLogins({ scramPlus: true }, async (site) => {
+    using peer = await Peer.connect(site.addr);
+    await peer.reply();
+    await peer.ask("EHLO client.test");
+    await peer.ask("STARTTLS");
+    await peer.startTls("mx.example.org", CERTIFICATE.cert);
+    const offer = await peer.ask("EHLO client.test");
+    assertMatch(offer, /^250[- ]AUTH SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN$/m);
+    const shown = endPointOf(new X509Certificate(CERTIFICATE.cert).raw);
+    assertEquals((await loginBoundTo(peer, shown)).slice(0, 3), "235");
+  }));
+
+/** Logs in by SCRAM-SHA-256-PLUS over a channel with this end point; gives the last reply. */
+async function loginBoundTo(peer: Peer, endPoint: Uint8Array): Promise<string> {
+  const header = "p=tls-server-end-point,,";
+  const bare = `n=${ANNA},r=clientnonce`;
+  const challenge = await peer.ask(`AUTH SCRAM-SHA-256-PLUS ${btoa(header + bare)}`);
+  const first = atob(challenge.slice("334 ".length));
+  const { nonce, salt, iterations } = parseServerFirst(first)!;
+  const binding = concat([encode(header), endPoint]).toBase64();
+  const withoutProof = `c=${binding},r=${nonce}`;
+  const clientKey = clientKeyOf(await saltedPassword(PASSWORD, salt, iterations));
+  const signature = hmac(sha256(clientKey), `${bare},${first},${withoutProof}`);
+  const proof = xor(clientKey, signature).toBase64();
+  await peer.ask(btoa(`${withoutProof},p=${proof}`));
+  return await peer.ask("");
 }

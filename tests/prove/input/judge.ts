@@ -26,9 +26,9 @@ export function judgedExchange(script: Script, said: string, limits: Exchange["l
   const replies = readReplies(said);
   if (replies.kind === "fault") return { ...replies, messages: [] };
   const sent = latin1(concat(script.stretches));
-  const { tls } = script;
+  const { tls, auth } = script;
   const resumptions = resumptionsOf(script);
-  const reading = readExchange({ sent, resumptions, tls, replies: replies.replies, limits });
+  const reading = readExchange({ sent, resumptions, tls, auth, replies: replies.replies, limits });
   return reading.kind === "fault" ? { ...reading, messages: [] } : reading;
 }
 

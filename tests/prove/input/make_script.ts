@@ -66,15 +66,17 @@ function invented(random: SeededRandom): Script {
   const parts: Uint8Array[] = [
     random.chance(0.9) ? encode("EHLO client.example\r\n") : encode("HELO c\r\n"),
   ];
+  const auth = random.chance(0.15) ? random.pick(["tls", "anywhere"] as const) : undefined;
+  if (auth) parts.push(login(random));
   const count = 1 + random.below(4);
   for (let i = 0; i < count; i++) parts.push(...transaction(random));
   if (random.chance(0.5)) parts.push(encode("QUIT\r\n"));
   const startTls = random.chance(0.3);
   if (!startTls) {
-    return { limits: {}, startTls, tls: random.chance(0.1), stretches: [concat(parts)] };
+    return { limits: {}, startTls, auth, tls: random.chance(0.1), stretches: [concat(parts)] };
   }
   const plain = concat([parts[0]!, encode("STARTTLS\r\n")]);
-  return { limits: {}, startTls, tls: false, stretches: [plain, concat(parts)] };
+  return { limits: {}, startTls, auth, tls: false, stretches: [plain, concat(parts)] };
 }
 
 const SENDERS = ["a@c.example", "", '"a b"@c.example', "full@c.example", "é@c.example> SMTPUTF8"];
@@ -93,6 +95,27 @@ const BETWEEN = [
   "EHLO again.example\r\n",
   "XYZZY\r\n",
 ];
+
+/** How exchanges begin, and the right and wrong ways on. */
+const MECHANISMS = ["PLAIN", "LOGIN", "SCRAM-SHA-256", "XOAUTH2", "PLAIN AHVzZXIAcGVuY2ls"];
+const RESPONSES = [
+  "dXNlcg==",
+  "cGVuY2ls",
+  "AHVzZXIAcGVuY2ls",
+  "bixuPXVzZXIscj1yT3ByTkdmd0ViZVJXZ2JORWtxTw==",
+  "*",
+  "",
+  "=",
+  "MAIL FROM:<smuggled@c.example>",
+  "QUIT",
+  "BDAT 5 LAST",
+];
+
+function login(random: SeededRandom): Uint8Array {
+  const lines = [`AUTH ${random.pick(MECHANISMS)}`];
+  for (let left = random.below(4); left > 0; left--) lines.push(random.pick(RESPONSES));
+  return encode(lines.map((line) => `${line}\r\n`).join(""));
+}
 
 function transaction(random: SeededRandom): Uint8Array[] {
   const parts: Uint8Array[] = [];

@@ -100,7 +100,7 @@ async function dialoguesOf({ seed, dialogues, cuts }: SocketOptions): Promise<He
     const attempt = makeAttempt(golden, seed, index);
     // Without a handshake all is plaintext, whatever it was meant for.
     const stretches = [concat(attempt.script.stretches)];
-    const script = { ...attempt.script, stretches, tls: false };
+    const script = { ...attempt.script, stretches, tls: false, auth: undefined };
     return { name: `dialogue ${index} of seed ${seed}`, script, cut: attempt.cuts[0] };
   });
   return [...attacks.flatMap((attack) => waysOf(attack, cuts, random)), ...damaged];

@@ -13,6 +13,7 @@ export function printed({ script, cuts }: Attempt, observed?: Observed): string 
   for (const [name, value] of Object.entries(script.limits)) lines.push(`@ ${name} ${value}`);
   if (script.startTls) lines.push("@ startTls yes");
   if (script.tls) lines.push("@ tls yes");
+  if (script.auth) lines.push(`@ auth ${script.auth}`);
   for (const [i, stretch] of script.stretches.entries()) {
     if (i > 0) lines.push("T:");
     if (stretch.length > 0) lines.push(...latin1(stretch).split(/(?<=\n)/).map(clientLine));

@@ -18,6 +18,8 @@ export interface Exchange {
   readonly resumptions: readonly number[];
   /** Whether the dialogue began with TLS. */
   readonly tls: boolean;
+  /** Who may log in: nobody, those in TLS, anybody. */
+  readonly auth?: "tls" | "anywhere";
   /** The replies, without the greeting. */
   readonly replies: readonly Reply[];
   /** The server's limits, in octets. */
@@ -46,9 +48,14 @@ export type Reading =
 
 /**
  * Octets by which extensions make a command's line longer: MAIL by SIZE, BODY, SMTPUTF8,
- * RET and ENVID (RFC 1870, 6152, 6531, 3461), RCPT by NOTIFY and ORCPT (RFC 3461).
+ * RET, ENVID and AUTH (RFC 1870, 6152, 6531, 3461, 4954), RCPT by NOTIFY and ORCPT (RFC
+ * 3461), AUTH by its initial response (RFC 4954).
  */
-const EXTENSIONS = new Map([["MAIL", 26 + 17 + 10 + 9 + 107], ["RCPT", 29 + 507]]);
+const EXTENSIONS = new Map([
+  ["MAIL", 26 + 17 + 10 + 9 + 107 + 500],
+  ["RCPT", 29 + 507],
+  ["AUTH", 12288],
+]);
 
 /** A CR without LF or an LF without CR. */
 const BARE = /\r(?!\n)|(?<!\r)\n/;
@@ -82,6 +89,9 @@ class ExchangeReader {
   #greeted = false;
   #tls: boolean;
   #transaction: Transaction | undefined;
+  /** Whether the lines are responses to challenges, and no commands (RFC 4954 §4). */
+  #responding = false;
+  #loggedIn = false;
   #ending: Ending = "open";
 
   constructor(exchange: Exchange) {
@@ -108,7 +118,8 @@ class ExchangeReader {
     const reply = this.#exchange.replies[this.#answered++];
     if (reply === undefined) throw new Misfit(`no reply to ${show(what)}`);
     // RFC 2034 §4: all but the answer to HELO and EHLO and 3yz replies have an enhanced code.
-    const bare = reply.code === 354 || reply.code === 250 && /^(HELO|EHLO) /i.test(what);
+    const bare = reply.code === 334 || reply.code === 354 ||
+      reply.code === 250 && /^(HELO|EHLO) /i.test(what);
     if (reply.enhanced === bare) {
       throw new Misfit(`${reply.code} to ${show(what)} has the wrong form`);
     }
@@ -117,13 +128,22 @@ class ExchangeReader {
   }
 
   #command(line: string): void {
+    if (this.#responding) return this.#response();
     const verb = line.split(" ", 1)[0]!.toUpperCase();
     if (/^BDAT(?![A-Z0-9])/i.test(line)) return this.#bdat(line);
     const code = this.#reply(line);
     if (code >= 400) return;
     if (!this.#mayBe(line, verb)) throw new Misfit(`${code} to ${show(line)}`);
     if (!this.#isLegal(verb, code)) throw new Misfit(`${code} to ${verb} at the wrong time`);
-    this.#obey(verb, line);
+    this.#obey(verb, line, code);
+  }
+
+  /** A line that answers a challenge, whatever it says. */
+  #response(): void {
+    const code = this.#reply("a response");
+    if (code < 400 && code !== 235 && code !== 334) throw new Misfit(`${code} to a response`);
+    this.#responding = code === 334;
+    this.#loggedIn = code === 235;
   }
 
   /** Whether a line can be a command at all, whatever it says. */
@@ -157,13 +177,21 @@ class ExchangeReader {
       case "STARTTLS":
         return code === 220 && this.#greeted && !this.#tls &&
           (transaction === undefined || collecting);
+      case "AUTH":
+        return (code === 235 || code === 334) && this.#greeted && transaction === undefined &&
+          !this.#loggedIn && this.#mayLogIn;
       default:
         return false;
     }
   }
 
+  get #mayLogIn(): boolean {
+    const { auth } = this.#exchange;
+    return auth === "anywhere" || auth === "tls" && this.#tls;
+  }
+
   /** What a command does that was answered with 2yz or 3yz. */
-  #obey(verb: string, line: string): void {
+  #obey(verb: string, line: string, code: number): void {
     switch (verb) {
       case "EHLO":
       case "HELO":
@@ -188,6 +216,10 @@ class ExchangeReader {
       case "STARTTLS":
         this.#handshake();
         break;
+      case "AUTH":
+        this.#responding = code === 334;
+        this.#loggedIn = code === 235;
+        break;
     }
   }
 
@@ -198,6 +230,7 @@ class ExchangeReader {
     this.#ending = resumption === undefined ? "handshake" : "open";
     this.#tls = true;
     this.#greeted = false;
+    this.#loggedIn = false;
     this.#transaction = undefined;
   }
 

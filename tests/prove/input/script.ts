@@ -17,6 +17,8 @@ export interface Script {
   readonly startTls: boolean;
   /** Whether the connection began with TLS. */
   readonly tls: boolean;
+  /** Who may log in: nobody, those in TLS, anybody. */
+  readonly auth?: "tls" | "anywhere";
   /** What is sent up to each TLS handshake, and after the last; at least one. */
   readonly stretches: readonly Uint8Array[];
 }
@@ -70,11 +72,12 @@ export async function goldenScripts(): Promise<Script[]> {
   return await Promise.all(
     names.sort().map(async (name) => {
       const dialogue = parseDialogue(await Deno.readTextFile(new URL(name, DIALOGUES)));
-      const { limits, startTls, tls } = dialogue;
+      const { limits, startTls, tls, auth } = dialogue;
       return {
         limits,
         startTls,
         tls,
+        auth,
         stretches: dialogue.stretches.map((one) => concat(one.client)),
       };
     }),

@@ -9,6 +9,7 @@ import type { MaybePromise } from "../../../base/maybe_promise.ts";
 import type { ServerSession } from "../../../protocol.ts";
 import type { Step } from "../../../protocol/handler.ts";
 import { RecordingHandler } from "../../protocol/recording_handler.ts";
+import { TestAuthenticator } from "../../protocol/test_authenticator.ts";
 import { LIMITS, TLS } from "../../protocol/talk.ts";
 import type { Ending } from "./reference.ts";
 import { type Cut, cutUp, type Script } from "./script.ts";
@@ -64,7 +65,9 @@ export async function runOnSession(
   cut: Cut,
   asynchronous = false,
 ): Promise<Observed> {
-  const handler = new RecordingHandler(asynchronous);
+  const { auth } = script;
+  const authenticator = auth && new TestAuthenticator(auth === "tls", asynchronous);
+  const handler = new RecordingHandler(asynchronous, authenticator);
   const session = make(script, handler);
   const feeding = new Feeding(session);
   const ending = await feeding.feed(script.stretches, cut);

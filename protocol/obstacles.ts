@@ -1,0 +1,46 @@
+/**
+ * What the conversation itself holds against a sender or a recipient, before
+ * anybody is asked about them: limits, and parameters of extensions that are not
+ * there. Each gives the refusal, counted against the client's budget.
+ *
+ * @module
+ */
+import { isAscii } from "../base/bytes.ts";
+import type { Authenticator } from "./auth.ts";
+import type { Budget } from "./budget.ts";
+import { needsUtf8 } from "./dsn_params.ts";
+import type { MailCommand, RcptCommand, SessionLimits } from "./handler.ts";
+import { notRecognized } from "./params.ts";
+import { NEEDS_SMTPUTF8, TOO_BIG, TOO_MANY_RCPT } from "./replies.ts";
+import type { SmtpReply } from "./reply.ts";
+import type { Transaction } from "./transaction.ts";
+
+/** Why a sender is not even asked about. */
+export function mailObstacle(
+  { submitter, size = 0 }: MailCommand,
+  { messageSize }: SessionLimits,
+  authenticator: Authenticator | undefined,
+  budget: Budget,
+): SmtpReply | undefined {
+  if (submitter !== undefined && authenticator === undefined) {
+    return budget.fault(notRecognized("AUTH"));
+  }
+  return size > messageSize ? budget.judged(TOO_BIG) : undefined;
+}
+
+/** Why a recipient is not even asked about; it counts as refused then. */
+export function rcptObstacle(
+  rcpt: RcptCommand,
+  { recipients: most }: SessionLimits,
+  transaction: Transaction,
+  budget: Budget,
+): SmtpReply | undefined {
+  if (transaction.recipients.length >= most) {
+    // RFC 5321 §4.5.3.1.10: the rest comes in another transaction. It may be in the
+    // pipeline already, so only when as many again were refused is it the client's fault.
+    return ++transaction.refused > most ? budget.fault(TOO_MANY_RCPT) : TOO_MANY_RCPT;
+  }
+  if (transaction.mail.smtputf8 || isAscii(rcpt.address) && !needsUtf8(rcpt)) return undefined;
+  transaction.refused++;
+  return budget.fault(NEEDS_SMTPUTF8);
+}
