@@ -1,6 +1,7 @@
 /** Programs and libraries that log in before they send, each as one function. One that does not get in throws with what it was told. */
 import { Buffer } from "node:buffer";
 import { createTransport } from "nodemailer";
+import { runCommand } from "../helpers/command.ts";
 import { withTempDir } from "../helpers/temp_dir.ts";
 import { tool } from "../helpers/tools.ts";
 
@@ -125,25 +126,10 @@ function program(
     withTempDir(async (directory) => {
       const file = `${directory}/message.eml`;
       await Deno.writeTextFile(file, submission.content);
-      await runWithInput(path!, args(submission, file, mechanism), file);
+      const input = submission.content;
+      await runCommand({ path: path!, args: args(submission, file, mechanism), input });
     });
   return { name, mechanism, installed: path !== undefined, submit };
-}
-
-async function runWithInput(path: string, args: string[], file: string): Promise<void> {
-  const child = new Deno.Command(path, {
-    args,
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const input = await Deno.open(file);
-  // One that does not read its input closes it.
-  const fed = input.readable.pipeTo(child.stdin).catch(() => {});
-  const { success, stdout, stderr } = await child.output();
-  await fed;
-  const text = new TextDecoder();
-  if (!success) throw new Error(`${path} failed: ${text.decode(stderr)}${text.decode(stdout)}`);
 }
 
 async function submitWithNodemailer(submission: Submission, mechanism: string): Promise<void> {

@@ -4,6 +4,7 @@
  */
 import { Buffer } from "node:buffer";
 import { createTransport } from "nodemailer";
+import { runCommand } from "./command.ts";
 import { tool } from "./tools.ts";
 import { withTempDir } from "./temp_dir.ts";
 
@@ -60,6 +61,11 @@ export const MAIL_CLIENTS: readonly MailClient[] = [
   program("Python's smtplib", "python3", ({ port, tls, from, to }, file) => [
     ...["-c", SMTPLIB, String(port), tls ? "tls" : "plain", from, to.join(","), file],
   ]),
+  program("msmtp", "msmtp", ({ port, tls, from, to }) => [
+    ...["--host=127.0.0.1", `--port=${port}`, "--domain=client.test", "--auth=off"],
+    ...(tls ? ["--tls=on", "--tls-starttls=on", "--tls-certcheck=off"] : ["--tls=off"]),
+    ...[`--from=${from}`, "--", ...to],
+  ]),
   { name: "nodemailer", installed: true, send: sendWithNodemailer },
 ];
 
@@ -89,7 +95,7 @@ function withoutLastLineEnd(content: string): string {
   return content.replace(/\r\n$/, "");
 }
 
-/** A client that is a program; `args` is told of a file with the content too. */
+/** A client that is a program, which gets the content as its input; `args` is told of a file with it too. */
 function program(
   name: string,
   command: string,
@@ -103,16 +109,9 @@ function program(
       withTempDir(async (directory) => {
         const file = `${directory}/message.eml`;
         await Deno.writeTextFile(file, mail.content);
-        await runProgram(path!, args(mail, file));
+        await runCommand({ path: path!, args: args(mail, file), input: mail.content });
       }),
   };
-}
-
-async function runProgram(path: string, args: string[]): Promise<void> {
-  const { success, stdout, stderr } = await new Deno.Command(path, { args, stdin: "null" })
-    .output();
-  const text = new TextDecoder();
-  if (!success) throw new Error(`${path} failed: ${text.decode(stderr)}${text.decode(stdout)}`);
 }
 
 async function sendWithNodemailer({ port, tls, from, to, content }: Mail): Promise<void> {
