@@ -11,6 +11,9 @@ import { tool } from "./tools.ts";
 /** What starts a command as root. */
 const AS_ROOT = Deno.uid() === 0 ? [] : ["sudo", "-n"];
 
+/** The recipient who is told to come again later; all others are taken. */
+export const BUSY = "busy@there.test";
+
 /** Whether it can be had here. */
 export const hasPostfix: boolean = tool("postfix") !== undefined && tool("postcat") !== undefined &&
   (Deno.uid() === 0 || tool("sudo") !== undefined);
@@ -92,6 +95,7 @@ inet_protocols = ipv4
 mynetworks = 127.0.0.0/8
 smtputf8_enable = yes
 smtpd_client_restrictions = check_client_access static:HOLD
+smtpd_recipient_restrictions = check_recipient_access inline:{ { ${BUSY} = 450 4.2.1 come again later } }
 smtpd_discard_ehlo_keywords = ${["silent-discard", ...discard].join(", ")}
 `;
 }
