@@ -10,11 +10,12 @@ import { TestAuthenticator } from "./test_authenticator.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 
-/** Replies that lie with the others because several rooms give them, and the conversation does not: the test that shows each. */
+/** Replies that other rooms give, or that depend on how the client's octets come: the test that shows each. */
 const ELSEWHERE: ReadonlyMap<string, string> = new Map([
   ["421 4.3.2 Server is shutting down", "tests/transport/stop_test.ts"],
   ["421 4.4.2 Timeout, closing connection", "tests/transport/conversation_test.ts"],
   ["550 5.7.1 Relaying denied", "tests/server/receive_test.ts"],
+  ["554 5.5.0 Wait for the reply, closing connection", "tests/server/inquire_test.ts"],
 ]);
 
 /** The texts of the files below a directory whose names end so. */

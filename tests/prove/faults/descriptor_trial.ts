@@ -16,7 +16,7 @@ const CLIENTS = 200;
 /** How long a newcomer may wait for the first word, ms. */
 const PATIENCE = 5000;
 
-const TOO_MANY = "421 4.3.2 ";
+const TOO_MANY = "421 4.3.2 Out of file descriptors, try again later";
 const LOCAL_ERROR = "451 4.3.0 ";
 
 /** The trial, with the path of `prlimit`. */
