@@ -18,6 +18,26 @@ export const BUSY = "busy@there.test";
 export const hasPostfix: boolean = tool("postfix") !== undefined && tool("postcat") !== undefined &&
   (Deno.uid() === 0 || tool("sudo") !== undefined);
 
+/** The host that Postfix hands its mail to, over TLS that it does not verify, after a login. */
+export interface PostfixRelay {
+  /** Of 127.0.0.1. */
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  /** The mechanism to use. */
+  readonly mechanism: string;
+}
+
+/** How Postfix is run. */
+export interface PostfixOptions {
+  /** An address of 127.0.0.0/8. */
+  readonly address?: string;
+  /** Default a free one. */
+  readonly port?: number;
+  /** With one it hands its mail on instead of holding it. */
+  readonly relay?: PostfixRelay;
+}
+
 /** A running Postfix. */
 export class Postfix {
   /** Where it listens. */
@@ -31,19 +51,20 @@ export class Postfix {
 
   /**
    * Lets `check` use one that does not offer the given extensions.
-   *
-   * @param address the address of 127.0.0.0/8 and the port where it listens
    */
   static async use(
     discard: readonly string[],
     check: (postfix: Postfix) => Promise<void>,
-    { address = "127.0.0.1", port = freePort(address) }: { address?: string; port?: number } = {},
+    { address = "127.0.0.1", port = freePort(address), relay }: PostfixOptions = {},
   ): Promise<void> {
     await withTempDir(async (directory) => {
       await Deno.chmod(directory, 0o755); // its processes are not root's
       const config = `${directory}/etc`;
       for (const name of ["etc", "queue", "data"]) await Deno.mkdir(`${directory}/${name}`);
-      await Deno.writeTextFile(`${config}/main.cf`, mainCf(directory, address, discard));
+      await Deno.writeTextFile(
+        `${config}/main.cf`,
+        mainCf(directory, address, discard) + (relay ? relayCf(relay) : HOLD_CF),
+      );
       await Deno.writeTextFile(`${config}/master.cf`, masterCf(`${address}:${port}`));
       await rootly("chown", "postfix", `${directory}/data`);
       await rootly("chown", "-R", "root", config, `${directory}/queue`);
@@ -94,9 +115,20 @@ inet_interfaces = ${address}
 inet_protocols = ipv4
 mynetworks = 127.0.0.0/8
 smtputf8_enable = yes
-smtpd_client_restrictions = check_client_access static:HOLD
 smtpd_recipient_restrictions = check_recipient_access inline:{ { ${BUSY} = 450 4.2.1 come again later } }
 smtpd_discard_ehlo_keywords = ${["silent-discard", ...discard].join(", ")}
+`;
+}
+
+const HOLD_CF = "smtpd_client_restrictions = check_client_access static:HOLD\n";
+
+function relayCf({ port, user, password, mechanism }: PostfixRelay): string {
+  return `relayhost = [127.0.0.1]:${port}
+smtp_sasl_auth_enable = yes
+smtp_sasl_password_maps = static:{${user}:${password}}
+smtp_sasl_security_options = noanonymous
+smtp_sasl_mechanism_filter = ${mechanism}
+smtp_tls_security_level = encrypt
 `;
 }
 
@@ -114,6 +146,7 @@ showq unix n - n - - showq
 proxymap unix - - n - - proxymap
 anvil unix - - n - 1 anvil
 postlog unix-dgram n - n - 1 postlogd
+smtp unix - - n - - smtp
 error unix - - n - - error
 retry unix - - n - - error
 `;
