@@ -21,7 +21,7 @@ const CHEAP = { memory: 8, passes: 1, lanes: 1 };
 /** Writes the file of the users, with keys for SCRAM or hashes without. */
 export async function writeUsers(path: string, kind: "scram" | "argon2id"): Promise<void> {
   const password = kind === "scram"
-    ? await storeScram(PASSWORD, SALT, 4096)
+    ? await storeScram(PASSWORD, SALT)
     : await storeArgon2id(PASSWORD, SALT, CHEAP);
   const user = (name: string, ...from: string[]): User => ({
     name,
