@@ -13,7 +13,7 @@ import { attempt, type AttemptDeps, type AttemptResult } from "./deliver/attempt
 import { rest } from "./deliver/backoff.ts";
 import type { SmtpClient } from "./deliver/client.ts";
 import type { DeliveryObserver } from "./deliver/events.ts";
-import { isAlone, type Job, jobsOf, waitedForHost, type Work } from "./deliver/job.ts";
+import { isAlone, type Job, jobsOf, rankOf, waitedForHost, type Work } from "./deliver/job.ts";
 import { Hold, Lane } from "./deliver/lane.ts";
 import { hasNews } from "./deliver/news.ts";
 import { notify } from "./deliver/notify.ts";
@@ -169,7 +169,7 @@ export class Delivery {
     const { state } = lane;
     if (state.kind === "resting") {
       this.#track(this.#setAside(job, state.error, state.until));
-    } else if (lane.hasRoom || !isAlone(job)) {
+    } else if (lane.hasRoomFor(job) || !isAlone(job)) {
       lane.add(job);
       this.#turns.add(lane);
     } else {
@@ -181,7 +181,8 @@ export class Delivery {
   #laneOf(destination: string): Lane<Job> {
     let lane = this.#lanes.get(destination);
     if (lane === undefined) {
-      lane = new Lane(destination, this.#options.settings.concurrencyPerDestination);
+      const { concurrencyPerDestination } = this.#options.settings;
+      lane = new Lane(destination, concurrencyPerDestination, rankOf);
       this.#lanes.set(destination, lane);
     }
     return lane;
@@ -294,7 +295,7 @@ export class Delivery {
     if (work.retryLater) return claim.release(now + retry.first);
     if (parkAt === undefined || this.#stopping) return claim.release();
     const lane = this.#laneOf(parkAt);
-    lane.park(claim.message.id);
+    lane.park(claim.message.id, claim.message.envelope.priority);
     claim.release(parkedUntil(claim.message, now, retry));
     this.#refill(lane);
   }

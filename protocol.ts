@@ -36,8 +36,9 @@ import type {
 import { parseEtrn, startQueue } from "./protocol/inquiries.ts";
 import { Input } from "./protocol/input.ts";
 import { LineReader } from "./protocol/line_reader.ts";
-import { MAIL_PARAMS_LENGTH, PARAMS_LENGTH, RCPT_PARAMS_LENGTH } from "./protocol/params.ts";
+import { limitsKeyword } from "./protocol/limits.ts";
 import { mailObstacle, rcptObstacle } from "./protocol/obstacles.ts";
+import * as params from "./protocol/params.ts";
 import * as replies from "./protocol/replies.ts";
 import { formatReply, isPositive, reply, replyBytes, type SmtpReply } from "./protocol/reply.ts";
 import {
@@ -53,6 +54,7 @@ import {
   type SessionState,
   strayChunkState,
 } from "./protocol/session_state.ts";
+import { withRelease } from "./protocol/submission_params.ts";
 import {
   addRecipient,
   authenticatedClient,
@@ -93,23 +95,23 @@ export class ServerSession {
     row("EHLO domain", IDLE_LAST, syntax.helo, (session, name) => session.#hello("EHLO", name)),
     row("HELO domain", IDLE_LAST, syntax.helo, (session, name) => session.#hello("HELO", name)),
     row(
-      "MAIL FROM:<reverse-path> [SIZE=octets] [BODY=7BIT|8BITMIME] [SMTPUTF8] [RET=FULL|HDRS] [ENVID=xtext] [AUTH=mailbox]",
+      "MAIL FROM:<reverse-path> [parameters]",
       {
         states: ["greeted"],
         utf8: true,
-        longer: MAIL_PARAMS_LENGTH,
-        keywords: (offer) => [`SIZE ${offer.messageSize}`, "8BITMIME", "SMTPUTF8"],
+        longer: params.MAIL_LENGTH,
+        keywords: params.mailKeywords,
       },
       syntax.mail,
       (session, mail) => session.#mail(mail),
     ),
     row(
-      "RCPT TO:<forward-path> [NOTIFY=NEVER|events] [ORCPT=type;xtext]",
+      "RCPT TO:<forward-path> [parameters]",
       {
         states: ["mail"],
         utf8: true,
-        longer: RCPT_PARAMS_LENGTH,
-        keywords: () => ["DSN"],
+        longer: params.RCPT_LENGTH,
+        keywords: (offer) => ["DSN", limitsKeyword(offer.limits)],
       },
       syntax.rcpt,
       (session, rcpt) => session.#rcpt(rcpt),
@@ -207,7 +209,7 @@ export class ServerSession {
     this.#options = options;
     this.#handler = handler;
     this.#mayXclient = handler.mayXclient ?? false;
-    const longest = limits.commandLine + PARAMS_LENGTH;
+    const longest = limits.commandLine + params.LONGEST;
     const { authenticator } = handler;
     this.#lines = new LineReader(authenticator ? Math.max(longest, AUTH_LINE_LENGTH) : longest);
     this.#budget = new Budget(limits);
@@ -357,13 +359,16 @@ export class ServerSession {
   }
 
   #hello(greeting: "HELO" | "EHLO", name: string): SmtpReply {
-    const { hostname, limits, startTls } = this.#options;
+    const { hostname, limits, startTls, binaryMime = false } = this.#options;
     this.#dropMessage();
     this.#state = { name: "greeted" };
     this.#client = greetedClient(this.#client, greeting, name);
     if (greeting === "HELO") return reply(250, "", hostname);
     const offer = {
       messageSize: limits.messageSize,
+      binaryMime,
+      submission: this.#handler.submission?.(),
+      limits: { mails: this.#handler.mailMax, recipients: limits.recipients },
       startTls: startTls && this.#client.tls === undefined,
       mechanisms: offeredMechanisms(this.#authParties),
       xclient: this.#mayXclient,
@@ -373,12 +378,12 @@ export class ServerSession {
   }
 
   #mail(mail: MailCommand): MaybePromise<SmtpReply> {
-    const { authenticator } = this.#handler;
-    const obstacle = mailObstacle(mail, this.#options.limits, authenticator, this.#budget);
+    const obstacle = mailObstacle(mail, this.#options, this.#handler, this.#budget);
     if (obstacle !== undefined) return obstacle;
     return whenThere(ask("mail", () => this.#handler.mail(mail, this.#client)), (answer) => {
       if (isPositive(answer)) {
-        this.#state = { name: "mail", transaction: { mail, recipients: [], refused: 0 } };
+        const accepted = withRelease(mail, this.#handler);
+        this.#state = { name: "mail", transaction: { mail: accepted, recipients: [], refused: 0 } };
       }
       return this.#budget.judged(answer);
     });
@@ -398,6 +403,8 @@ export class ServerSession {
   #data(): MaybePromise<SmtpReply> {
     const refusal = recipientsMissing(this.#state, this.#budget);
     if (refusal !== undefined) return refusal;
+    // RFC 3030 §3: such content has no lines, so no dot could end it.
+    if (this.#isBinary) return this.#budget.fault(replies.NEEDS_BDAT);
     return whenThere(this.#openMessage(), (content) => {
       if (content.refusal !== undefined) return this.#budget.judged(content.refusal);
       this.#state = dataState(content);
@@ -418,8 +425,9 @@ export class ServerSession {
       this.#state = strayChunkState(refusal, chunk, state);
       return;
     }
+    const isBinary = this.#isBinary;
     return whenThere(this.#openMessage(), (content) => {
-      this.#state = chunkState(bdatState(content), chunk);
+      this.#state = chunkState(bdatState(content, isBinary), chunk);
       return undefined;
     });
   }
@@ -496,6 +504,11 @@ export class ServerSession {
   #quit(): SmtpReply {
     this.#close();
     return replies.BYE;
+  }
+
+  /** Whether the content is to come as it is, without the form of lines (RFC 3030 §3). */
+  get #isBinary(): boolean {
+    return this.#transaction.mail.body === "BINARYMIME";
   }
 
   /** The open transaction; the table lets no command here that needs one without one. */

@@ -26,6 +26,7 @@ const transaction: Transaction = {
   reversePath: "a@me.test",
   recipients: ["b@mx.test"],
   smtputf8: false,
+  binary: false,
   eightBit: false,
   size: content.size,
   content,

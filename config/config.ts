@@ -109,6 +109,8 @@ export interface Limits extends SessionLimits {
   readonly hops: number;
   /** For a TLS handshake. */
   readonly tlsTimeout: number;
+  /** How long a client that may submit mail can have it held until its release (RFC 4865). 0: not offered. */
+  readonly longestHold: number;
 }
 
 /** When a deferred recipient is tried again, and its sender told. Times in ms. */
@@ -203,6 +205,8 @@ export interface Config {
   readonly authWithoutTls: boolean;
   /** Whether SCRAM-SHA-256-PLUS is offered, for clients that can bind to `tls-server-end-point`. */
   readonly scramPlus: boolean;
+  /** Whether BINARYMIME (RFC 3030) is offered: whoever is offered it stops converting what our next hops may not take. */
+  readonly binaryMime: boolean;
   /** How long a stop waits for open transactions and deliveries, ms. */
   readonly stopGrace: number;
   /** Bounds on what clients may do. */
@@ -241,6 +245,7 @@ export const DEFAULT_LIMITS: Limits = {
   headerSize: 256 * KIB,
   hops: 50,
   tlsTimeout: 30 * SECOND,
+  longestHold: 7 * DAY,
 };
 
 /** The delivery settings where nothing else is configured. */
@@ -290,6 +295,7 @@ export const DEFAULT_CONFIG: Omit<Config, "hostname"> = {
   hold: false,
   authWithoutTls: false,
   scramPlus: false,
+  binaryMime: false,
   stopGrace: 30 * SECOND,
   limits: DEFAULT_LIMITS,
   delivery: DEFAULT_DELIVERY,

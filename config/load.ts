@@ -160,6 +160,7 @@ function complete(
     users: settings.users,
     authWithoutTls: settings.auth_without_tls ?? DEFAULT_CONFIG.authWithoutTls,
     scramPlus: settings.scram_plus ?? DEFAULT_CONFIG.scramPlus,
+    binaryMime: settings.binary_mime ?? DEFAULT_CONFIG.binaryMime,
     hold: settings.hold ?? DEFAULT_CONFIG.hold,
     ...tls,
     tlsMinVersion: settings.tls_min_version ?? DEFAULT_CONFIG.tlsMinVersion,

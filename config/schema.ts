@@ -37,6 +37,8 @@ export interface Settings
   auth_without_tls?: boolean;
   /** See {@linkcode Config.scramPlus}. */
   scram_plus?: boolean;
+  /** See {@linkcode Config.binaryMime}. */
+  binary_mime?: boolean;
   /** See {@linkcode Config.localRecipients}. */
   local_recipients?: string[];
   /** The files with the certificate chains. */
@@ -189,6 +191,7 @@ const limits = table({
   data_timeout: timeout,
   data_rate: size(0),
   tls_timeout: timeout,
+  longest_hold: duration(0, LONGEST_LIFETIME),
   hops: whole(1, 1000),
 });
 
@@ -239,6 +242,7 @@ const root = table({
   users: filled,
   auth_without_tls: toggle,
   scram_plus: toggle,
+  binary_mime: toggle,
   ca_file: filled,
   dns: parsed(parseNameServer),
   delivery_port: whole(1, 65535),

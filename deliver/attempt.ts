@@ -12,6 +12,7 @@ import type { DeliveryError } from "../queue/queue.ts";
 import type { RecipientOutcome, SmtpClient, Transaction } from "./client.ts";
 import { DeliveryFailure } from "./failure.ts";
 import type { Job } from "./job.ts";
+import { portionOf } from "./portion.ts";
 import type { Host, Route } from "./route.ts";
 import type { Sessions } from "./sessions.ts";
 
@@ -127,21 +128,37 @@ class Run {
     }
   }
 
-  /** Hands the message over; false when the connection was dead before it began, and nothing was decided. */
+  /** Hands the message over; false when the connection was dead before it began, and the rest is not decided. */
   async transact(client: SmtpClient): Promise<boolean> {
-    const at = this.#deps.clock.now();
-    const recipients = this.#undecided;
     this.#hold.take();
-    const result = await client.transact(this.#transaction(recipients));
+    const wasAlive = await this.#handOver(client);
     this.#deps.sessions.give(this.#job.destination, client);
-    if (result.stale) {
-      this.#hold.release();
-      return false;
+    if (!wasAlive) this.#hold.release();
+    return wasAlive;
+  }
+
+  /** In one transaction, or in as many as the host's limits make of it (RFC 9422). What is left when they let no more over this connection stays undecided. */
+  async #handOver(client: SmtpClient): Promise<boolean> {
+    for (let left = this.#undecided;;) {
+      const at = this.#deps.clock.now();
+      const some = this.#portion(left, client);
+      const result = await client.transact(this.#transaction(some));
+      if (result.stale) return false;
+      const outcomes = new Map<number, RecipientOutcome>();
+      for (const [i, index] of some.entries()) outcomes.set(index, result.outcomes[i]!);
+      this.#note(at, client.host, outcomes, result.reply, client.tls);
+      if (some.length === left.length) return true;
+      left = left.slice(some.length);
+      this.#undecided = [...this.#undecided, ...left];
+      if (!client.usable) return true;
     }
-    const outcomes = new Map<number, RecipientOutcome>();
-    for (const [i, index] of recipients.entries()) outcomes.set(index, result.outcomes[i]!);
-    this.#note(at, client.host, outcomes, result.reply, client.tls);
-    return true;
+  }
+
+  /** Those of the recipients, from the first on, that go in the next transaction. */
+  #portion(left: readonly number[], { extensions: { limits } }: SmtpClient): readonly number[] {
+    if (limits === undefined) return left;
+    const { recipients } = this.#job.work.claim.message.envelope;
+    return left.slice(0, portionOf(left.map((index) => recipients[index]!), limits));
   }
 
   #transaction(recipients: readonly number[]): Transaction {
@@ -152,6 +169,8 @@ class Run {
       recipients: recipients.map((index) => envelope.recipients[index]!),
       dsn: envelope.dsn && requestFor(envelope.dsn, recipients),
       smtputf8: envelope.smtputf8,
+      priority: envelope.priority,
+      binary: envelope.body === "BINARYMIME",
       eightBit,
       size,
       content: claim.content(),

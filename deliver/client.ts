@@ -38,6 +38,8 @@ export class SmtpClient {
   readonly extensions: Extensions;
   readonly #dialogue: Dialogue;
   readonly #settings: DeliverySettings;
+  /** Transactions that it may carry: what the settings say, or less if the host does (RFC 9422). */
+  readonly #most: number;
   readonly #stuffer = new DotStuffer();
   #standing: Standing = "clean";
   #transactions = 0;
@@ -48,6 +50,7 @@ export class SmtpClient {
     this.host = host;
     this.extensions = extensions;
     this.#settings = settings;
+    this.#most = Math.min(settings.messagesPerConnection, extensions.limits?.mails ?? Infinity);
   }
 
   /** The TLS session; undefined in plaintext. */
@@ -58,7 +61,7 @@ export class SmtpClient {
   /** Whether it may carry another message: nothing broke, and it has not carried its fill. */
   get usable(): boolean {
     return this.#standing !== "over" && !this.#dialogue.pending &&
-      this.#transactions < this.#settings.messagesPerConnection;
+      this.#transactions < this.#most;
   }
 
   /** Hands a message over. One at a time. Never rejects. */

@@ -162,6 +162,12 @@ export function smtputf8Failure(
   return refusal(status, text, what === "recipient" ? "recipient" : "message", host);
 }
 
+/** Content without the form of lines, which the host could only take with BINARYMIME (RFC 3030 §3: X.6.3, no conversion). */
+export function binaryFailure(host: Host): DeliveryError {
+  const text = `${host.name} does not offer BINARYMIME, which the message needs`;
+  return refusal("5.6.3", text, "message", host);
+}
+
 /** An address that cannot stand in a command: it would end the line. */
 export function addressFailure(what: "sender" | "recipient", host: Host): DeliveryError {
   const [status, scope] = what === "sender"

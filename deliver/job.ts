@@ -6,6 +6,7 @@
  */
 import type { DeliverySettings } from "../config/config.ts";
 import { type Claim, isHostFailure, type Recipient } from "../queue/queue.ts";
+import { releaseOf } from "../queue/state.ts";
 import { destinationOf } from "./route.ts";
 
 /** A claimed message while its jobs are under way. */
@@ -27,6 +28,11 @@ export interface Job {
   readonly destination: string;
   /** The recipients' positions in the message's list. */
   readonly recipients: readonly number[];
+}
+
+/** A job's rank among those for its destination: the priority of its message (RFC 6710). */
+export function rankOf({ work }: Job): number {
+  return work.claim.message.envelope.priority ?? 0;
 }
 
 /** Whether the job is all that its message had to be done now. */
@@ -63,8 +69,10 @@ function byDestination(
   settings: Pick<DeliverySettings, "smarthost">,
 ): Map<string, number[]> {
   const groups = new Map<string, number[]>();
+  // No news is a reason to deliver before the time that the sender chose (RFC 4865).
+  const early = claim.early && now >= releaseOf(claim.message);
   claim.message.recipients.forEach((recipient, index) => {
-    if (!isDue(recipient, now, claim.early)) return;
+    if (!isDue(recipient, now, early)) return;
     const destination = destinationOf(recipient.address, settings);
     const group = groups.get(destination);
     if (group) group.push(index);

@@ -6,6 +6,7 @@
  * @module
  */
 import type { DeliveryError } from "../queue/queue.ts";
+import { Parking } from "./parking.ts";
 
 /**
  * How a destination is doing.
@@ -33,12 +34,11 @@ export class Lane<Job> {
   /** Jobs that may be under way now; grows by parts of one. */
   #limit: number;
   readonly #most: number;
+  readonly #rank: (job: Job) => number;
   #step = 1;
   #answering = 0;
   #jobs: Job[] = [];
-  readonly #parked = new Set<string>();
-  /** Goes through the parked messages; asked for its first each time, a set would skip all that were deleted before it. */
-  #nextParked = this.#parked.values();
+  readonly #parked = new Parking();
   #active = 0;
   #failures = 0;
   #met = false;
@@ -46,8 +46,9 @@ export class Lane<Job> {
   #called = false;
   #state: LaneState = { kind: "open" };
 
-  /** An open lane; `limit` is its concurrency. */
-  constructor(destination: string, limit: number) {
+  /** An open lane; `limit` is its concurrency. Jobs of a higher rank go before others. */
+  constructor(destination: string, limit: number, rank: (job: Job) => number = () => 0) {
+    this.#rank = rank;
     this.destination = destination;
     this.#most = limit;
     this.#limit = Math.min(FIRST_CONNECTIONS, limit);
@@ -71,6 +72,12 @@ export class Lane<Job> {
   /** Whether it takes one more job; else the message is to be parked. */
   get hasRoom(): boolean {
     return this.#state.kind === "resting" ? false : this.#jobs.length < this.#room;
+  }
+
+  /** Whether it takes this job: one that goes before others finds room when they have none. */
+  hasRoomFor(job: Job): boolean {
+    if (this.hasRoom || this.#state.kind !== "open") return this.hasRoom;
+    return this.#jobs.length < 2 * BACKLOG && this.#rank(job) > this.#rank(this.#jobs.at(-1)!);
   }
 
   /** A probe needs one job behind it at most. */
@@ -98,9 +105,13 @@ export class Lane<Job> {
     }
   }
 
-  /** Puts a job behind the others. */
+  /** Puts a job behind the others of its rank, and before those of a lower one. */
   add(job: Job): void {
-    this.#jobs.push(job);
+    const rank = this.#rank(job);
+    let at = this.#jobs.length;
+    while (at > 0 && this.#rank(this.#jobs[at - 1]!) < rank) at--;
+    if (at === this.#jobs.length) this.#jobs.push(job);
+    else this.#jobs.splice(at, 0, job);
   }
 
   /** Takes the first job, which is under way from now until `ended`. Only when ready. */
@@ -139,8 +150,8 @@ export class Lane<Job> {
   }
 
   /** Remembers a message that waits in the queue until this destination has room for it. */
-  park(id: string): void {
-    this.#parked.add(id);
+  park(id: string, rank = 0): void {
+    this.#parked.add(id, rank);
   }
 
   /** Whether a parked message is to be claimed now. */
@@ -152,11 +163,7 @@ export class Lane<Job> {
 
   /** A parked message to claim now, when there is room for it. */
   unpark(): string | undefined {
-    if (!this.takesParked) return undefined;
-    let next = this.#nextParked.next();
-    if (next.done) next = (this.#nextParked = this.#parked.values()).next();
-    this.#parked.delete(next.value!);
-    return next.value;
+    return this.takesParked ? this.#parked.take() : undefined;
   }
 
   /**

@@ -15,7 +15,7 @@ import type { Extensions } from "../protocol/ehlo.ts";
 import { splitMailbox } from "../protocol/mailbox.ts";
 import type { Content, DeliveryError } from "../queue/queue.ts";
 import { mailDsnParams, rcptDsnParams } from "./dsn_params.ts";
-import { addressFailure, sizeFailure, smtputf8Failure } from "./failure.ts";
+import { addressFailure, binaryFailure, sizeFailure, smtputf8Failure } from "./failure.ts";
 import type { Host } from "./route.ts";
 
 /** A message and those of its recipients that go to one host. */
@@ -30,6 +30,10 @@ export interface Transaction {
   readonly smtputf8: boolean;
   /** Whether the content holds an octet above 127. */
   readonly eightBit: boolean;
+  /** Whether the content may have bare CRs and LFs, NULs and lines of any length (RFC 3030 §3). */
+  readonly binary: boolean;
+  /** Its priority (RFC 6710), where it was given one. */
+  readonly priority?: number;
   /** Octets of content. */
   readonly size: number;
   /** The content; read at most once for its header, and once to be sent. */
@@ -41,6 +45,8 @@ export type MailPlan =
   | { readonly kind: "refused"; readonly error: DeliveryError }
   | {
     readonly kind: "go";
+    /** How the content goes: with its dots stuffed, or in chunks (RFC 3030). */
+    readonly framing: "data" | "chunks";
     /** The MAIL command without its CRLF. */
     readonly mail: string;
     /** For each recipient the RCPT command without its CRLF, or why it cannot be given. */
@@ -72,6 +78,9 @@ export function planMail(
   const limit = extensions.size;
   if (limit !== undefined && size > limit) {
     return { kind: "refused", error: sizeFailure(size, limit, host) };
+  }
+  if (transaction.binary && !extensions.binaryMime) {
+    return { kind: "refused", error: binaryFailure(host) };
   }
   const smtputf8 = transaction.smtputf8 || !isAscii(reversePath) || !recipients.every(isAscii);
   if (smtputf8 && !extensions.smtputf8) return planInAscii(transaction, extensions, host);
@@ -115,17 +124,21 @@ function planFor(
   if (extensions.sizeDeclared) mail += ` SIZE=${transaction.size}`;
   // Where 8BITMIME is not offered, 8-bit content goes as it is: nearly all of those
   // servers pass it on, and converting it would break its signatures (RFC 6376 §5.3).
-  if (transaction.eightBit && extensions.eightBitMime) mail += " BODY=8BITMIME";
+  if (transaction.binary) mail += " BODY=BINARYMIME";
+  else if (transaction.eightBit && extensions.eightBitMime) mail += " BODY=8BITMIME";
   if (smtputf8) mail += " SMTPUTF8";
   // RFC 4954 §5: who submitted it is not vouched for, and a host that knows us is told so.
   if (extensions.authenticated) mail += " AUTH=<>";
+  const { priority } = transaction;
+  if (priority !== undefined && extensions.mtPriority) mail += ` MT-PRIORITY=${priority}`;
   const plain = recipients.map((one) => rcptFor(one, host));
+  const framing = transaction.binary ? "chunks" : "data";
   const { dsn } = transaction;
-  if (dsn === undefined || !extensions.dsn) return { kind: "go", mail, recipients: plain };
+  if (dsn === undefined || !extensions.dsn) return { kind: "go", framing, mail, recipients: plain };
   const rcpts = plain.map((rcpt, i) =>
     typeof rcpt === "string" ? rcpt + rcptDsnParams(dsn.recipients?.[i], extensions) : rcpt
   );
-  return { kind: "go", mail: mail + mailDsnParams(dsn), recipients: rcpts };
+  return { kind: "go", framing, mail: mail + mailDsnParams(dsn), recipients: rcpts };
 }
 
 function rcptFor(address: string | DeliveryError, host: Host): string | DeliveryError {

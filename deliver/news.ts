@@ -8,10 +8,11 @@ import type { RetrySchedule } from "../config/config.ts";
 import type { DsnAction } from "../message/dsn.ts";
 import { isWanted } from "../message/dsn_request.ts";
 import type { QueuedMessage, RecipientStatus } from "../queue/queue.ts";
+import { releaseOf } from "../queue/state.ts";
 
 /** When a message is given up, ms since 1970. */
 export function expiry(message: QueuedMessage, schedule: RetrySchedule): number {
-  return message.arrived + schedule.lifetime;
+  return releaseOf(message) + schedule.lifetime;
 }
 
 /**
@@ -20,16 +21,17 @@ export function expiry(message: QueuedMessage, schedule: RetrySchedule): number 
  * says otherwise (RFC 3461 §4.1 leaves that to us).
  */
 export function delayNoticeTime(
-  { arrived, envelope, recipients }: QueuedMessage,
+  message: QueuedMessage,
   index: number,
   { delayNotice, unaskedDelayNotice }: RetrySchedule,
 ): number {
+  const { envelope, recipients } = message;
   if (envelope.dsn === undefined && unaskedDelayNotice === 0) return Infinity;
   if (envelope.reversePath === "" || recipients[index]!.delayTold) return Infinity;
   const asked = isWanted(envelope.dsn, index, "DELAY");
-  if (asked) return arrived + delayNotice;
+  if (asked) return releaseOf(message) + delayNotice;
   const isToBeTold = asked === undefined && unaskedDelayNotice > 0;
-  return isToBeTold ? arrived + unaskedDelayNotice : Infinity;
+  return isToBeTold ? releaseOf(message) + unaskedDelayNotice : Infinity;
 }
 
 /** The first time from `now` on at which a recipient's delay is to be told, ms since 1970; Infinity when there is none. */

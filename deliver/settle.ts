@@ -35,11 +35,16 @@ export function settlementOf(job: Job, result: AttemptResult, rules: SettleRules
   const changes = [...result.outcomes].map(([index, outcome]) =>
     changeOf(job, index, outcome, anyDelivered, rules)
   );
-  const last = result.tries.length - 1;
   const attempts = result.tries.map((one, i) =>
-    attemptOf(job, one, i < last ? "the next host is tried" : whatNext(changes))
+    attemptOf(job, one, nextTry(one, result.tries[i + 1]) ?? whatNext(changes))
   );
   return { changes, attempts };
+}
+
+/** What came after a host was tried, in words; undefined when nothing did. */
+function nextTry(one: Try, next: Try | undefined): string | undefined {
+  if (next === undefined) return undefined;
+  return next.host === one.host ? "further recipients follow" : "the next host is tried";
 }
 
 /** The settlement of a job whose destination rests: nothing was tried. */

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { encode } from "../base/bytes.ts";
+import { concat, encode } from "../base/bytes.ts";
 import { isPromise } from "../base/maybe_promise.ts";
 import type { DeliverySettings } from "../config/config.ts";
 import type { DotStuffer } from "../protocol/dot_stuff.ts";
@@ -137,6 +137,7 @@ class Run {
       const plan = isPromise(planned) ? await planned : planned;
       if (plan.kind === "refused") return this.#decide({ kind: "failed", error: plan.error });
       await this.#sendEnvelope(this.#commands(plan));
+      if (plan.framing === "chunks" && this.#accepted) await this.#sendChunks();
       if (this.#invited) await (this.#accepted ? this.#sendContent() : this.#sendNothing());
     } catch (error) {
       this.#breakOff(error);
@@ -153,6 +154,7 @@ class Run {
     if (rcpts.length === 0) return [];
     const first: Command[] = [{ stage: "mail", line: `${plan.mail}\r\n` }];
     if (this.#standing === "open") first.unshift({ stage: "rset", line: "RSET\r\n" });
+    if (plan.framing === "chunks") return [...first, ...rcpts];
     return [...first, ...rcpts, { stage: "data", line: "DATA\r\n" }];
   }
 
@@ -246,7 +248,31 @@ class Run {
       }
       await this.#sendEnd(stuffer.end());
     }
-    const reply = await this.#verdict();
+    this.#judged(await this.#verdict());
+  }
+
+  /**
+   * Sends the content as it is (RFC 3030 §2): in one write with its end when it is
+   * small, else as one chunk, and its end once that was taken.
+   */
+  async #sendChunks(): Promise<void> {
+    const { content, size } = this.#transaction;
+    if (content.bytes !== undefined && size <= ONE_WRITE) {
+      await this.#sendEnd(concat([encode(`BDAT ${size} LAST\r\n`), content.bytes]));
+      return this.#judged(await this.#verdict());
+    }
+    this.#stage = "body";
+    await this.#sendBlock(encode(`BDAT ${size}\r\n`));
+    const buffer = new Uint8Array(ONE_WRITE);
+    for await (const block of content.stream(buffer)) await this.#sendBlock(block);
+    const taken = await this.#verdict();
+    if (taken.code >= 400) return this.#decide(this.#failed("body", taken));
+    await this.#sendEnd(encode("BDAT 0 LAST\r\n"));
+    this.#judged(await this.#verdict());
+  }
+
+  /** Takes the reply to all of the content. */
+  #judged(reply: SmtpReply): void {
     if (reply.code >= 400) return this.#decide(this.#failed("final dot", reply));
     this.#standing = "clean";
     const tells = this.#context.extensions.dsn;
@@ -266,7 +292,7 @@ class Run {
     return this.#sendBlock(octets);
   }
 
-  /** The reply to the final dot. */
+  /** The reply to the final dot, or to a chunk. */
   async #verdict(): Promise<SmtpReply> {
     return this.#expected(await this.#context.dialogue.reply(this.#timeout()));
   }

@@ -48,10 +48,14 @@ export interface Envelope {
   readonly recipients: readonly string[];
   /** Whether MAIL carried SMTPUTF8 (RFC 6531). */
   readonly smtputf8: boolean;
-  /** The BODY parameter of MAIL (RFC 6152). */
-  readonly body: "7BIT" | "8BITMIME";
+  /** The BODY parameter of MAIL (RFC 6152, RFC 3030). */
+  readonly body: "7BIT" | "8BITMIME" | "BINARYMIME";
   /** Who brought it. */
   readonly client: ClientInfo;
+  /** When it is to be released, ms since 1970 (FUTURERELEASE, RFC 4865): not delivered before; absent for at once. */
+  readonly release?: number;
+  /** Its priority, -9 to 9 (MT-PRIORITY, RFC 6710); absent for 0. */
+  readonly priority?: number;
   /** What its sender asked to be told (RFC 3461); absent when nothing. */
   readonly dsn?: DsnRequest;
 }

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { type Bytes, encodeInto } from "../base/bytes.ts";
+import { type Bytes, encodeInto, isAscii } from "../base/bytes.ts";
 import { isPrintable } from "../base/printable.ts";
 import { rfc5322Date } from "./date.ts";
 import type { ClientInfo, TlsInfo } from "./envelope.ts";
@@ -69,5 +69,7 @@ function forClause(recipients: readonly string[]): string {
   const [address] = recipients;
   if (address === undefined || recipients.length > 1) return "";
   if (address.length > LONGEST_ADDRESS || !isPrintable(address)) return "";
+  // A header field beyond US-ASCII would make mail need SMTPUTF8 that does not otherwise (RFC 6531 §3.7.3).
+  if (!isAscii(address)) return "";
   return `\r\n\tfor <${address}>`;
 }

@@ -36,6 +36,12 @@ export class ChunkReader implements ContentReader {
   #last = false;
   #afterCr = false;
   #bare = false;
+  readonly #binary: boolean;
+
+  /** Reads no chunk yet. @param binary whether a CR or LF may be anywhere (RFC 3030 §3) */
+  constructor(binary = false) {
+    this.#binary = binary;
+  }
 
   /** Whether a bare CR or LF was in the content so far. */
   get bare(): boolean {
@@ -51,7 +57,7 @@ export class ChunkReader implements ContentReader {
   /** Reads up to the end of the chunk or of the input, or past the first bare line end. */
   read(input: Uint8Array): ContentRun {
     const inChunk = input.length <= this.#left ? input : input.subarray(0, this.#left);
-    const used = this.#scan(inChunk);
+    const used = this.#binary ? inChunk.length : this.#scan(inChunk);
     const content = used === inChunk.length ? inChunk : inChunk.subarray(0, used);
     this.#left -= used;
     const ended = this.#left === 0;

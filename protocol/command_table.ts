@@ -5,6 +5,8 @@
  * @module
  */
 import type { MaybePromise } from "../base/maybe_promise.ts";
+import type { SubmissionOffer } from "./handler.ts";
+import type { PeerLimits } from "./limits.ts";
 import { type Parsed, parsed } from "./parsed.ts";
 import type { SmtpReply } from "./reply.ts";
 
@@ -12,6 +14,12 @@ import type { SmtpReply } from "./reply.ts";
 export interface Offer {
   /** Octets a message may have. */
   readonly messageSize: number;
+  /** Whether content of any octets can be brought (RFC 3030). */
+  readonly binaryMime: boolean;
+  /** What only a client that may submit mail is offered. */
+  readonly submission: SubmissionOffer | undefined;
+  /** What is announced of recipients and transactions. */
+  readonly limits: PeerLimits;
   /** Whether STARTTLS can be had now. */
   readonly startTls: boolean;
   /** The SASL mechanisms that can be used now. */

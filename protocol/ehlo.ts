@@ -6,6 +6,7 @@
  * @module
  */
 import type { Command, Offer } from "./command_table.ts";
+import { parseLimits, type PeerLimits } from "./limits.ts";
 import { reply, type SmtpReply } from "./reply.ts";
 
 /** Extensions of the conversation as a whole, and of no command (RFC 2920, RFC 2034). */
@@ -39,6 +40,8 @@ export function helpReply(
 export class Extensions {
   /** The words behind each keyword, which is in upper case. */
   readonly keywords: ReadonlyMap<string, readonly string[]>;
+  /** RFC 9422; undefined when it announces none. */
+  readonly limits: PeerLimits | undefined;
 
   /** Whether we have logged in there. */
   readonly authenticated: boolean;
@@ -47,6 +50,7 @@ export class Extensions {
   constructor(keywords: ReadonlyMap<string, readonly string[]>, authenticated = false) {
     this.keywords = keywords;
     this.authenticated = authenticated;
+    this.limits = parseLimits(keywords.get("LIMITS"));
   }
 
   /** The same once we have logged in. */
@@ -75,9 +79,19 @@ export class Extensions {
     return this.keywords.has("8BITMIME");
   }
 
+  /** Whether content of any octets can be given in chunks (RFC 3030 §2 and §3). */
+  get binaryMime(): boolean {
+    return this.keywords.has("BINARYMIME") && this.keywords.has("CHUNKING");
+  }
+
   /** RFC 6531. */
   get smtputf8(): boolean {
     return this.keywords.has("SMTPUTF8");
+  }
+
+  /** RFC 6710. */
+  get mtPriority(): boolean {
+    return this.keywords.has("MT-PRIORITY");
   }
 
   /** RFC 3461. */

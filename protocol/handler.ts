@@ -18,12 +18,26 @@ export interface MailCommand extends Pick<DsnRequest, "ret" | "envid"> {
   readonly reversePath: string;
   /** The SIZE parameter in octets (RFC 1870). */
   readonly size?: number;
-  /** The BODY parameter (RFC 6152); 7BIT when absent. */
-  readonly body: "7BIT" | "8BITMIME";
+  /** The BODY parameter (RFC 6152, RFC 3030); 7BIT when absent. */
+  readonly body: "7BIT" | "8BITMIME" | "BINARYMIME";
   /** Whether SMTPUTF8 was given (RFC 6531). */
   readonly smtputf8: boolean;
+  /** The HOLDFOR parameter (RFC 4865), ms. */
+  readonly holdFor?: number;
+  /** When the message is to be released, by HOLDUNTIL or what HOLDFOR comes to, ms since 1970. */
+  readonly release?: number;
+  /** The MT-PRIORITY parameter (RFC 6710), -9 to 9; 0 when absent. */
+  readonly priority?: number;
   /** The AUTH parameter (RFC 4954 §5): who submitted the message, as somebody says; `""` for `<>`. */
   readonly submitter?: string;
+}
+
+/** What a client that may submit mail (RFC 6409) is offered beyond what every client is. */
+export interface SubmissionOffer {
+  /** How long a message may be held until its release (RFC 4865), ms; below a second: it may not. */
+  readonly longestHold: number;
+  /** The time now, ms since 1970. */
+  readonly now: number;
 }
 
 /** A parsed RCPT command (RFC 5321 §4.1.1.3), with NOTIFY and ORCPT (RFC 3461) where they were given. */
@@ -54,6 +68,10 @@ export interface SessionHandler {
   readonly mayXclient?: boolean;
   /** Whether the client must wait for replies where RFC 2920 §3.1 says so, or the session ends. */
   readonly forbidsTalkingAhead?: boolean;
+  /** How many transactions the client may begin over this connection; absent for one that may begin any number. */
+  readonly mailMax?: number;
+  /** What a client that may submit mail is offered; undefined, or absent, for one that may not. */
+  submission?(): SubmissionOffer | undefined;
   /** Whether the sender is welcome. */
   mail(mail: MailCommand, client: ClientInfo): MaybePromise<SmtpReply>;
   /** Whether the recipient is; a positive reply puts it into the envelope. */
@@ -88,6 +106,8 @@ export interface SessionOptions {
   readonly banner: string;
   /** Whether STARTTLS can be had. */
   readonly startTls: boolean;
+  /** Whether BINARYMIME is offered; absent: it is not. */
+  readonly binaryMime?: boolean;
   /** Bounds on what a client may do. */
   readonly limits: SessionLimits;
 }

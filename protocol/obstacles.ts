@@ -6,26 +6,37 @@
  * @module
  */
 import { isAscii } from "../base/bytes.ts";
-import type { Authenticator } from "./auth.ts";
 import type { Budget } from "./budget.ts";
 import { needsUtf8 } from "./dsn_params.ts";
-import type { MailCommand, RcptCommand, SessionLimits } from "./handler.ts";
+import type {
+  MailCommand,
+  RcptCommand,
+  SessionHandler,
+  SessionLimits,
+  SessionOptions,
+} from "./handler.ts";
 import { notRecognized } from "./params.ts";
 import { NEEDS_SMTPUTF8, TOO_BIG, TOO_MANY_RCPT } from "./replies.ts";
 import type { SmtpReply } from "./reply.ts";
+import { submissionRefusal } from "./submission_params.ts";
 import type { Transaction } from "./transaction.ts";
 
 /** Why a sender is not even asked about. */
 export function mailObstacle(
-  { submitter, size = 0 }: MailCommand,
-  { messageSize }: SessionLimits,
-  authenticator: Authenticator | undefined,
+  mail: MailCommand,
+  { binaryMime, limits }: SessionOptions,
+  handler: SessionHandler,
   budget: Budget,
 ): SmtpReply | undefined {
-  if (submitter !== undefined && authenticator === undefined) {
+  if (mail.submitter !== undefined && handler.authenticator === undefined) {
     return budget.fault(notRecognized("AUTH"));
   }
-  return size > messageSize ? budget.judged(TOO_BIG) : undefined;
+  if (mail.body === "BINARYMIME" && !binaryMime) {
+    return budget.fault(notRecognized("BODY=BINARYMIME"));
+  }
+  const refusal = submissionRefusal(mail, handler);
+  if (refusal !== undefined) return budget.fault(refusal);
+  return (mail.size ?? 0) > limits.messageSize ? budget.judged(TOO_BIG) : undefined;
 }
 
 /** Why a recipient is not even asked about; it counts as refused then. */

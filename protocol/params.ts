@@ -1,12 +1,13 @@
 /**
  * The parameters of MAIL and RCPT (RFC 5321 §4.1.1.11): SIZE (RFC 1870), BODY
- * (RFC 6152), SMTPUTF8 (RFC 6531), RET and ENVID (RFC 3461) and AUTH (RFC 4954) for
- * MAIL, NOTIFY and ORCPT (RFC 3461) for RCPT. A keyword that is not offered is
- * answered 555 5.5.4, anything else that is wrong 501 5.5.4.
+ * (RFC 6152, RFC 3030), SMTPUTF8 (RFC 6531), RET and ENVID (RFC 3461) and AUTH
+ * (RFC 4954) for MAIL, NOTIFY and ORCPT (RFC 3461) for RCPT. A keyword that is not
+ * offered is answered 555 5.5.4, anything else that is wrong 501 5.5.4.
  *
  * @module
  */
 import type { RecipientRequest } from "../message/dsn_request.ts";
+import type { Offer } from "./command_table.ts";
 import {
   MAIL_DSN_LENGTH,
   parseEnvid,
@@ -19,17 +20,30 @@ import type { MailCommand } from "./handler.ts";
 import { type Parsed, parsed, refused } from "./parsed.ts";
 import { parsePath } from "./path.ts";
 import { reply, type SmtpReply } from "./reply.ts";
+import {
+  parseHoldFor,
+  parseHoldUntil,
+  parsePriority,
+  SUBMISSION_LENGTH,
+  submissionKeywords,
+} from "./submission_params.ts";
 import { decodeXtext } from "./xtext.ts";
+
+/** The EHLO lines that say which parameters MAIL takes. */
+export function mailKeywords({ messageSize, binaryMime, submission }: Offer): readonly string[] {
+  const bodies = binaryMime ? ["8BITMIME", "BINARYMIME"] : ["8BITMIME"];
+  return [`SIZE ${messageSize}`, ...bodies, "SMTPUTF8", ...submissionKeywords(submission)];
+}
 
 /** What the parameters of MAIL say. */
 export type MailParams = Omit<MailCommand, "reversePath">;
 
-/** Octets they add to the line of MAIL: SIZE (RFC 1870 §6), BODY (RFC 6152 §2), SMTPUTF8 (RFC 6531 §3.1), RET and ENVID, AUTH (RFC 4954 §3). */
-export const MAIL_PARAMS_LENGTH: number = 26 + 17 + 10 + MAIL_DSN_LENGTH + 500;
+/** Octets that parameters add to the line of MAIL: SIZE (RFC 1870 §6), BODY (RFC 3030 §3), SMTPUTF8 (RFC 6531 §3.1), RET and ENVID, AUTH (RFC 4954 §3). */
+export const MAIL_LENGTH: number = 26 + 17 + 10 + MAIL_DSN_LENGTH + SUBMISSION_LENGTH + 500;
 /** Octets that parameters add to the line of RCPT. */
-export const RCPT_PARAMS_LENGTH: number = RCPT_DSN_LENGTH;
+export const RCPT_LENGTH: number = RCPT_DSN_LENGTH;
 /** Octets that parameters add to any line. */
-export const PARAMS_LENGTH: number = Math.max(MAIL_PARAMS_LENGTH, RCPT_PARAMS_LENGTH);
+export const LONGEST: number = Math.max(MAIL_LENGTH, RCPT_LENGTH);
 
 /** One `KEYWORD[=VALUE]`. */
 interface Param {
@@ -80,8 +94,8 @@ function parseMailParam({ keyword, value }: Param): Parsed<Partial<MailParams>> 
       return parsed({ size: Number(value) });
     case "BODY": {
       const body = value?.toUpperCase();
-      if (body === "7BIT" || body === "8BITMIME") return parsed({ body });
-      return refused(501, "5.5.4", "BODY is 7BIT or 8BITMIME");
+      if (body === "7BIT" || body === "8BITMIME" || body === "BINARYMIME") return parsed({ body });
+      return refused(501, "5.5.4", "BODY is 7BIT, 8BITMIME or BINARYMIME");
     }
     case "SMTPUTF8":
       if (value !== undefined) return refused(501, "5.5.4", "SMTPUTF8 takes no value");
@@ -90,6 +104,12 @@ function parseMailParam({ keyword, value }: Param): Parsed<Partial<MailParams>> 
       return parseRet(value);
     case "ENVID":
       return parseEnvid(value);
+    case "HOLDFOR":
+      return parseHoldFor(value);
+    case "HOLDUNTIL":
+      return parseHoldUntil(value);
+    case "MT-PRIORITY":
+      return parsePriority(value);
     case "AUTH":
       return parseSubmitter(value ?? "");
     default:

@@ -53,6 +53,8 @@ export const NEED_RCPT: SmtpReply = reply(503, "5.5.1", "Send RCPT first");
 export const NO_VALID_RCPT: SmtpReply = reply(554, "5.5.1", "No valid recipients");
 /** RCPT over the bound (RFC 5321 §4.5.3.1.10). */
 export const TOO_MANY_RCPT: SmtpReply = reply(452, "4.5.3", "Too many recipients");
+/** DATA after BODY=BINARYMIME (RFC 3030 §3). */
+export const NEEDS_BDAT: SmtpReply = reply(503, "5.5.1", "BINARYMIME needs BDAT");
 /** A message over the size limit, as declared or as sent (RFC 1870 §6). */
 export const TOO_BIG: SmtpReply = reply(552, "5.3.4", "Message too big");
 /** Content with line ends other than CRLF. */

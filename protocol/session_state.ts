@@ -107,9 +107,9 @@ export function dataState(content: Content): DataState {
   return { name: "data", content, reader: new DataReader() };
 }
 
-/** BDAT begins, its first chunk still to come. */
-export function bdatState(content: Content): BdatState {
-  return { name: "bdat", content, reader: new ChunkReader() };
+/** BDAT begins, its first chunk still to come; `binary` content need not have the form of lines. */
+export function bdatState(content: Content, binary: boolean): BdatState {
+  return { name: "bdat", content, reader: new ChunkReader(binary) };
 }
 
 /** A chunk of a message begins. */
@@ -126,7 +126,7 @@ export function strayChunkState(
   before: SessionState,
 ): ChunkState {
   const content = new Content(refusal, 0);
-  const reader = new ChunkReader();
+  const reader = new ChunkReader(true);
   reader.begin(size, true);
   return { name: "chunk", content, reader, last: true, after: before };
 }

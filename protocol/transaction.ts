@@ -38,15 +38,29 @@ function dsnRequest({ mail, requests }: Transaction): DsnRequest | undefined {
   return isNone ? undefined : { ret, envid, recipients: requests };
 }
 
+/** What most senders do not ask for; undefined when nothing of it was. */
+function wishesIn(
+  transaction: Transaction,
+): Pick<Envelope, "dsn" | "release" | "priority"> | undefined {
+  const { release, priority } = transaction.mail;
+  const dsn = dsnRequest(transaction);
+  const isNone = dsn === undefined && release === undefined && priority === undefined;
+  return isNone ? undefined : {
+    ...(dsn && { dsn }),
+    ...(release !== undefined && { release }),
+    ...(priority !== undefined && { priority }),
+  };
+}
+
 /** The envelope of a transaction. */
 export function envelopeOf(transaction: Transaction, client: ClientInfo): Envelope {
   const { reversePath, smtputf8, body } = transaction.mail;
   const { recipients } = transaction;
   // RFC 6531 §4.3: the keyword of a message that came with SMTPUTF8.
   const sender = smtputf8 ? { ...client, protocol: keyword("UTF8SMTP", client) } : client;
-  const dsn = dsnRequest(transaction);
+  const wishes = wishesIn(transaction);
   const envelope = { reversePath, recipients, smtputf8, body, client: sender };
-  return dsn === undefined ? envelope : { ...envelope, dsn };
+  return wishes === undefined ? envelope : { ...envelope, ...wishes };
 }
 
 /** A client that has not said HELO or EHLO; nobody has logged in either. */

@@ -8,6 +8,7 @@
 import { crc32 } from "node:zlib";
 import { type Bytes, decodeStrict } from "../base/bytes.ts";
 import { escapeMisleading } from "../base/printable.ts";
+import type { Envelope } from "../message/envelope.ts";
 import { isId } from "./id.ts";
 import type { Attempt, QueuedMessage, Recipient } from "./queue.ts";
 
@@ -27,15 +28,22 @@ interface RecipientJson extends Omit<Recipient, "nextAttempt"> {
   nextAttempt?: string;
 }
 
+/** An envelope as written. */
+interface EnvelopeJson extends Omit<Envelope, "release"> {
+  release?: string;
+}
+
 /** An attempt as written. */
 interface AttemptJson extends Omit<Attempt, "at"> {
   at: string;
 }
 
 /** A message as written. */
-interface MessageJson extends Omit<QueuedMessage, "arrived" | "recipients" | "history"> {
+interface MessageJson
+  extends Omit<QueuedMessage, "arrived" | "envelope" | "recipients" | "history"> {
   type: "queued";
   arrived: string;
+  envelope: EnvelopeJson;
   recipients: RecipientJson[];
   history: AttemptJson[];
   content?: string;
@@ -55,6 +63,18 @@ function parseTime(iso: string): number {
   const ms = Date.parse(iso);
   if (Number.isNaN(ms)) throw new TypeError(`not a time: ${iso}`);
   return ms;
+}
+
+function envelopeToJson(envelope: Envelope): EnvelopeJson {
+  const { release } = envelope;
+  return release === undefined
+    ? envelope as EnvelopeJson
+    : { ...envelope, release: isoTime(release) };
+}
+
+function envelopeFromJson(json: EnvelopeJson): Envelope {
+  const { release } = json;
+  return release === undefined ? json as Envelope : { ...json, release: parseTime(release) };
 }
 
 function recipientToJson(recipient: Recipient): RecipientJson {
@@ -81,7 +101,7 @@ function messageToJson(message: QueuedMessage, content: string | undefined): Mes
     held,
     size,
     eightBit,
-    envelope,
+    envelope: envelopeToJson(envelope),
     recipients: recipients.map(recipientToJson),
     history: history.map((attempt) => ({ ...attempt, at: isoTime(attempt.at) })),
     content,
@@ -95,7 +115,7 @@ function messageFromJson(json: MessageJson): SpoolRecord | undefined {
   const message: QueuedMessage = {
     id,
     arrived: parseTime(json.arrived),
-    envelope,
+    envelope: envelopeFromJson(envelope),
     size,
     eightBit,
     recipients: json.recipients.map(recipientFromJson),

@@ -25,7 +25,14 @@ export interface ContentFacts {
   readonly eightBit: boolean;
 }
 
-/** [R1] A message as it enters the queue: every recipient waits and is due at once. */
+/** When delivery may begin, ms since 1970: when the message came, or at the release that its sender chose. */
+export function releaseOf(
+  { arrived, envelope }: Pick<QueuedMessage, "arrived" | "envelope">,
+): number {
+  return Math.max(arrived, envelope.release ?? arrived);
+}
+
+/** [R1] A message as it enters the queue: every recipient waits, and is due at once or at its release. */
 export function newMessage(
   id: string,
   arrived: number,
@@ -33,11 +40,12 @@ export function newMessage(
   content: ContentFacts,
   held: boolean,
 ): QueuedMessage {
+  const nextAttempt = releaseOf({ arrived, envelope });
   const recipients = envelope.recipients.map((address): Recipient => ({
     address,
     status: "waiting",
     attempts: 0,
-    nextAttempt: arrived,
+    nextAttempt,
   }));
   const { size, eightBit } = content;
   return { id, arrived, envelope, size, eightBit, recipients, history: [], held };

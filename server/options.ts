@@ -73,6 +73,8 @@ export interface StartOptions {
   readonly authWithoutTls?: boolean;
   /** Whether SCRAM-SHA-256-PLUS is offered, bound to `tls-server-end-point`. Default false: most clients know other bindings only. */
   readonly scramPlus?: boolean;
+  /** Whether BINARYMIME is offered. Default false: offer it where a hook or every next hop takes such content. */
+  readonly binaryMime?: boolean;
   /** Accept and queue, deliver nothing. */
   readonly hold?: boolean;
   /** The certificate to show, PEM; of several the one that has the name a client asks for, else the first. Default: one is made and kept in the spool. */
@@ -126,6 +128,7 @@ const OPTIONS: Readonly<Record<keyof StartOptions, true>> = {
   users: true,
   authWithoutTls: true,
   scramPlus: true,
+  binaryMime: true,
   hold: true,
   certificate: true,
   tlsMinVersion: true,
@@ -190,6 +193,7 @@ export function configOf(options: StartOptions): Config {
     authWithoutTls: toggle("authWithoutTls", options.authWithoutTls) ??
       DEFAULT_CONFIG.authWithoutTls,
     scramPlus: toggle("scramPlus", options.scramPlus) ?? DEFAULT_CONFIG.scramPlus,
+    binaryMime: toggle("binaryMime", options.binaryMime) ?? DEFAULT_CONFIG.binaryMime,
     proxyHosts,
     xclientHosts: texts("xclientHosts", options.xclientHosts, parseNetwork) ?? [],
     hold: toggle("hold", options.hold) ?? DEFAULT_CONFIG.hold,

@@ -18,7 +18,13 @@ import { type Allowance, ClientLimits } from "../policy/client_limits.ts";
 import { Networks } from "../policy/networks.ts";
 import type { Hooks, Take, Verdict } from "../policy/hooks.ts";
 import type { RelayPolicy } from "../policy/relay.ts";
-import type { MailCommand, MessageSink, RcptCommand, SessionHandler } from "../protocol/handler.ts";
+import type {
+  MailCommand,
+  MessageSink,
+  RcptCommand,
+  SessionHandler,
+  SubmissionOffer,
+} from "../protocol/handler.ts";
 import type { Inquiries } from "../protocol/inquiries.ts";
 import { LOCAL_ERROR, reply, replyText, type SmtpReply } from "../protocol/reply.ts";
 import { type Draft, type Queue, QueueError } from "../queue/queue.ts";
@@ -140,6 +146,18 @@ class ReceivingSession implements SessionHandler {
     this.mayXclient = parts.mayXclient;
     const isStranger = parts.allowance !== undefined;
     this.forbidsTalkingAhead = isStranger && options.config.forbidUnauthPipelining;
+  }
+
+  /** Whom we relay for may submit: whoever is trusted, and who logs in, before which MAIL is refused anyway. */
+  submission(): SubmissionOffer | undefined {
+    if (this.#allowance !== undefined && this.authenticator === undefined) return undefined;
+    const { config: { limits }, clock } = this.#options;
+    return { longestHold: limits.longestHold, now: clock.now() };
+  }
+
+  get mailMax(): number | undefined {
+    const { messagesPerConnection } = this.#options.config.limits;
+    return this.#allowance === undefined ? undefined : messagesPerConnection;
   }
 
   mail(mail: MailCommand, client: ClientInfo): MaybePromise<SmtpReply> {

@@ -197,7 +197,7 @@ class Server implements RunningServer {
   }
 
   #listen(hooks: Hooks): Transport {
-    const { listen, hostname, banner, limits, hold } = this.#config;
+    const { listen, hostname, banner, binaryMime, limits, hold } = this.#config;
     const relay = new RelayPolicy(this.#config);
     const proxies = new Networks(this.#config.proxyHosts);
     const receiver = new Receiver({
@@ -213,7 +213,7 @@ class Server implements RunningServer {
     });
     return new Transport({
       listen,
-      session: { hostname, banner, startTls: true, limits },
+      session: { hostname, banner, startTls: true, binaryMime, limits },
       limits,
       tls: this.#certificates.tls,
       clock: this.#clock,

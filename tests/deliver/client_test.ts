@@ -132,6 +132,52 @@ Deno.test("MAIL announces SIZE and BODY where they are offered, and not where th
   });
 });
 
+Deno.test("binary content goes in one chunk with its end, without a dot more", async () => {
+  const content = "Subject: x\r\n\r\n.\n\0";
+  const script = [
+    hear(/^MAIL/),
+    say("250 sender"),
+    hear(/^RCPT/),
+    say("250 recipient"),
+    hear(`BDAT ${encode(content).length} LAST`),
+    hearUpTo(content),
+    say("250 2.0.0 taken"),
+  ];
+  await withScript(["CHUNKING", "BINARYMIME", "8BITMIME"], script, async (client, peer) => {
+    const result = await client.transact(transactionOf(content, { binary: true }));
+    assertEquals(result.outcomes.map(({ kind }) => kind), ["delivered"]);
+    assertEquals(commandsOf(peer)[0], "MAIL FROM:<a@me.test> BODY=BINARYMIME");
+    assert(client.usable);
+  });
+});
+
+Deno.test("binary content for which nobody was accepted is not sent, and the next message begins anew", async () => {
+  const script = [
+    hear(/^MAIL/),
+    say("250 sender"),
+    hear(/^RCPT/),
+    say("550 no"),
+    hear("RSET"),
+    say("250 reset"),
+    ...takeMail(),
+  ];
+  await withScript(["CHUNKING", "BINARYMIME"], script, async (client, peer) => {
+    const result = await client.transact(transactionOf("x\n", { binary: true }));
+    assertEquals(errorOf(result).code, 550);
+    await client.transact(transactionOf());
+    assertEquals(commandsOf(peer)[2], "RSET");
+  });
+});
+
+for (const keywords of [["CHUNKING", "8BITMIME"], ["BINARYMIME"], []]) {
+  Deno.test(`binary content is not given to a host that offers ${keywords.join(" and ") || "nothing"}`, async () => {
+    await withScript(keywords, [hearTheEnd()], async (client) => {
+      const error = errorOf(await client.transact(transactionOf("x\n", { binary: true })));
+      assertEquals([error.enhanced, error.scope, error.permanent], ["5.6.3", "message", true]);
+    });
+  });
+}
+
 Deno.test("a message over the announced size fails at once with 552 5.3.4, and nothing is sent", async () => {
   await withScript(["SIZE 10"], [hearTheEnd()], async (client) => {
     const error = errorOf(await client.transact(transactionOf("12345678901")));

@@ -22,6 +22,7 @@ export interface FiledAttempt {
 /** The part of a message's file that these tests look at. */
 export interface FiledMessage {
   readonly id: string;
+  readonly envelope: { readonly release?: string; readonly priority?: number };
   readonly recipients: readonly FiledRecipient[];
   readonly history: readonly FiledAttempt[];
 }

@@ -35,6 +35,7 @@ export function transactionOf(
     reversePath: "a@me.test",
     recipients: ["b@mx.test"],
     smtputf8: false,
+    binary: false,
     eightBit: hasEightBit(bytes),
     size: bytes.length,
     content: memoryContent(bytes),

@@ -74,10 +74,18 @@ Deno.test("several recipients are not told of each other", () => {
   assert(!header.includes("@"));
 });
 
-Deno.test("an internationalised recipient stands as it is, a malformed or overlong one not at all", () => {
+Deno.test("a recipient that is internationalised, malformed or overlong is not named", () => {
   const forWhom = (address: string): string => received({}, { recipients: [address] });
-  assertMatch(forWhom("bøb@bücher.example"), /for <bøb@bücher\.example>;/);
-  for (const bad of ["a\r\nX: y@b", "a\u2028@b", "a\x85@b", "a".repeat(400) + "@b"]) {
+  for (
+    const bad of [
+      "bøb@b.example",
+      "b@bücher.example",
+      "a\r\nX: y@b",
+      "a\u2028@b",
+      "a\x85@b",
+      "a".repeat(400) + "@b",
+    ]
+  ) {
     assert(!forWhom(bad).includes("for <"));
   }
 });

@@ -14,6 +14,7 @@ export interface Stretch {
 export interface Dialogue {
   readonly limits: Partial<Record<keyof SessionLimits, number>>;
   readonly startTls: boolean;
+  readonly binaryMime: boolean;
   readonly tls: boolean;
   /** Who may log in: nobody, those in TLS, anybody. */
   readonly auth?: "tls" | "anywhere";
@@ -23,6 +24,8 @@ export interface Dialogue {
   readonly xclient: boolean;
   /** One more than there are TLS handshakes. */
   readonly stretches: Stretch[];
+  /** Whether the client may submit mail. */
+  readonly submits: boolean;
   readonly closes: boolean;
   readonly messages: number | undefined;
 }
@@ -34,7 +37,9 @@ export function parseDialogue(text: string): Dialogue {
   const dialogue = {
     limits: {} as Partial<Record<keyof SessionLimits, number>>,
     startTls: false,
+    binaryMime: false,
     tls: false,
+    submits: false,
     auth: undefined as Dialogue["auth"],
     etrn: undefined as Dialogue["etrn"],
     xclient: false,
@@ -62,7 +67,9 @@ function set(
   dialogue: {
     limits: Partial<Record<string, number>>;
     startTls: boolean;
+    binaryMime: boolean;
     tls: boolean;
+    submits: boolean;
     auth: Dialogue["auth"];
     etrn: Dialogue["etrn"];
     xclient: boolean;
@@ -73,9 +80,11 @@ function set(
   const limit = LIMIT_NAMES.find((known) => known === name);
   if (limit !== undefined) dialogue.limits[limit] = Number(value);
   else if (name === "startTls") dialogue.startTls = true;
+  else if (name === "binaryMime") dialogue.binaryMime = true;
   else if (name === "tls") dialogue.tls = true;
   else if (name === "xclient") dialogue.xclient = true;
   else if (name === "etrn" && (value === "yes" || value === "no")) dialogue.etrn = value;
+  else if (name === "submits") dialogue.submits = true;
   else if (name === "auth" && (value === "tls" || value === "anywhere")) dialogue.auth = value;
   else throw new Error(`not a setting: ${setting}`);
 }

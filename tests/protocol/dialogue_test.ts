@@ -37,8 +37,9 @@ async function run(
   split: (writes: Uint8Array[]) => Uint8Array[],
   handler: RecordingHandler,
 ): Promise<void> {
-  const { limits, startTls, tls, stretches, closes, messages } = dialogue;
-  const session = newSession(handler, limits, { startTls }, tls ? CHANNEL : undefined);
+  const { limits, startTls, binaryMime, tls, stretches, closes, messages } = dialogue;
+  const options = { startTls, binaryMime };
+  const session = newSession(handler, limits, options, tls ? CHANNEL : undefined);
   for (const [i, { client, server }] of stretches.entries()) {
     const talked = await feed(session, split(client));
     assertOutput(talked, server);
@@ -69,9 +70,13 @@ function inquiries(etrn: "yes" | "no"): Inquiries {
   };
 }
 
-function handlerFor({ auth, etrn, xclient }: Dialogue, asynchronous: boolean): RecordingHandler {
+function handlerFor(dialogue: Dialogue, asynchronous: boolean): RecordingHandler {
+  const { auth, etrn, xclient, submits } = dialogue;
   const authenticator = auth && new TestAuthenticator(auth === "tls", asynchronous);
-  return new RecordingHandler(asynchronous, authenticator, etrn && inquiries(etrn), xclient);
+  const asked = etrn && inquiries(etrn);
+  const handler = new RecordingHandler(asynchronous, authenticator, asked, xclient);
+  if (submits) handler.offer = { longestHold: 3_600_000, now: Date.UTC(2026, 0, 1) };
+  return handler;
 }
 
 const directory = new URL("../dialogues/", import.meta.url);

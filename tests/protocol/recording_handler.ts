@@ -8,6 +8,7 @@ import type {
   MessageSink,
   RcptCommand,
   SessionHandler,
+  SubmissionOffer,
 } from "../../protocol/handler.ts";
 import type { Inquiries } from "../../protocol/inquiries.ts";
 import { reply, type SmtpReply } from "../../protocol/reply.ts";
@@ -36,6 +37,8 @@ export class RecordingHandler implements SessionHandler {
   opened = 0;
   aborted = 0;
   finished = 0;
+  /** What a client that may submit mail is offered. */
+  offer: SubmissionOffer | undefined;
 
   /** @param asynchronous whether every answer is a promise @param authenticator who knows the users, if there are any @param inquiries who answers VRFY and ETRN, if anybody does @param mayXclient whether XCLIENT is taken */
   constructor(
@@ -44,6 +47,10 @@ export class RecordingHandler implements SessionHandler {
     readonly inquiries?: Inquiries,
     readonly mayXclient?: boolean,
   ) {}
+
+  submission(): SubmissionOffer | undefined {
+    return this.offer;
+  }
 
   mail(mail: MailCommand, client: ClientInfo): MaybePromise<SmtpReply> {
     this.mails.push(mail);

@@ -1,5 +1,5 @@
 /** The parts of the queue one by one: records, heap, buffer, shared tasks, ids. */
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import * as fc from "fast-check";
 import { concat, encode } from "../../base/bytes.ts";
 import { forEachLimited, SharedTask, Turns } from "../../queue/concurrency.ts";
@@ -30,13 +30,15 @@ Deno.test("a record read is the record written, for any content", () => {
   }));
 });
 
-Deno.test("what a sender asked to be told, and what it was told, is in the record", () => {
+Deno.test("what a sender asked for, and what it was told, is in the record", () => {
   const made = message();
   const recipients = [{ notify: ["SUCCESS" as const], orcpt: "rfc822;a+40b" }];
-  const asked = { ...made, envelope: { ...made.envelope, dsn: { envid: "1", recipients } } };
+  const wishes = { dsn: { envid: "1", recipients }, release: Date.UTC(2030, 0, 1), priority: -2 };
+  const asked = { ...made, envelope: { ...made.envelope, ...wishes } };
   asked.recipients[0]!.delayTold = true;
   const found = readRecord(seal(queuedText(asked, "x")), 0);
   assertEquals(found!.record, { type: "queued", message: asked, content: "x" });
+  assertMatch(queuedText(asked), /"release":"2030-01-01T00:00:00\.000Z"/);
 });
 
 Deno.test("a record of the first version of the program is read as ever", () => {

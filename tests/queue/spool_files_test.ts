@@ -83,7 +83,8 @@ Deno.test("a message whose sender wants to be told of it fits the schema", () =>
     const queue = await open(directory);
     const recipients = [{ notify: ["SUCCESS" as const, "DELAY" as const], orcpt: "rfc822;d" }, {}];
     const dsn = { ret: "HDRS" as const, envid: "QQ314159", recipients };
-    const envelope = { ...envelopeTo("d@example.com", "e@example.com"), dsn };
+    const wishes = { dsn, release: Date.UTC(2001, 0, 1), priority: 3 };
+    const envelope = { ...envelopeTo("d@example.com", "e@example.com"), ...wishes };
     const { id } = await queue.draft().commit(envelope);
     const claim = await claimOne(queue);
     await claim.settle(changes(

@@ -1,5 +1,5 @@
 /** What one client may bring, over real connections, with time under the test's control. */
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { inMemory, withReceiver } from "./receiving.ts";
 
 /** A server for `us.example` that trusts nobody on loopback. */
@@ -65,6 +65,18 @@ Deno.test("a connection that has brought enough messages is ended with 421, and 
     assertMatch(await next.send(...MESSAGE), OK);
     assertEquals(queue.counts().messages, 3);
   });
+});
+
+Deno.test("EHLO says how much a connection may bring, to those for whom that is bounded", () => {
+  const limits = { messagesPerConnection: 2, recipients: 300 };
+  const askEhlo = (trust: string[]) =>
+    withReceiver(inMemory, { ...STRANGERS, trust, limits }, async ({ connect }) => {
+      const peer = await connect();
+      await peer.reply();
+      const expected = trust.length > 0 ? "LIMITS RCPTMAX=300" : "LIMITS MAILMAX=2 RCPTMAX=300";
+      assertStringIncludes(await peer.ask("EHLO client.example"), expected);
+    });
+  return askEhlo([]).then(() => askEhlo(["127.0.0.0/8"]));
 });
 
 Deno.test("a connection that has named enough recipients may finish its message, and no other", () => {

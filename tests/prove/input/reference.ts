@@ -48,11 +48,11 @@ export type Reading =
 
 /**
  * Octets by which extensions make a command's line longer: MAIL by SIZE, BODY, SMTPUTF8,
- * RET, ENVID and AUTH (RFC 1870, 6152, 6531, 3461, 4954), RCPT by NOTIFY and ORCPT (RFC
- * 3461), AUTH by its initial response (RFC 4954).
+ * RET and ENVID, AUTH, HOLDUNTIL and MT-PRIORITY (RFC 1870, 6152, 6531, 3461, 4954, 4865,
+ * 6710), RCPT by NOTIFY and ORCPT (RFC 3461), AUTH by its initial response (RFC 4954).
  */
 const EXTENSIONS = new Map([
-  ["MAIL", 26 + 17 + 10 + 9 + 107 + 500],
+  ["MAIL", 26 + 17 + 10 + 9 + 107 + 500 + 46 + 15],
   ["RCPT", 29 + 507],
   ["AUTH", 12288],
 ]);
@@ -286,7 +286,11 @@ class ExchangeReader {
     this.#transaction = undefined;
     if (code >= 400) return;
     if (code !== 250) throw new Misfit(`${code} to content`);
-    if (BARE.test(content)) throw new Misfit(`accepted with a bare CR or LF: ${show(content)}`);
+    // RFC 3030 §3: such content came in chunks, and has no lines.
+    const isBinary = / BODY=BINARYMIME(?: |$)/i.test(sender);
+    if (BARE.test(content) && !isBinary) {
+      throw new Misfit(`accepted with a bare CR or LF: ${show(content)}`);
+    }
     if (content.length > this.#exchange.limits.messageSize) {
       throw new Misfit(`accepted over the size limit: ${content.length} octets`);
     }
