@@ -41,10 +41,10 @@ export interface DeliveryOptions {
   readonly clock: Clock;
   /** A number in [0, 1). */
   readonly random: () => number;
-  /** Finds the hosts of a destination. */
-  readonly route: (destination: string) => Promise<Route>;
-  /** Connects to a host; gives up when the signal is aborted. @throws {DeliveryFailure} */
-  readonly open: (host: Host, signal: AbortSignal) => Promise<SmtpClient>;
+  /** Finds the hosts of a destination; where TLS is required (RFC 8689), only those whose names are proven. */
+  readonly route: (destination: string, requireTls: boolean) => Promise<Route>;
+  /** Connects to a host, in verified TLS where that is required; gives up when the signal is aborted. @throws {DeliveryFailure} */
+  readonly open: (host: Host, signal: AbortSignal, requireTls: boolean) => Promise<SmtpClient>;
   /** Keeps connections between messages. */
   readonly pool: Pool;
   readonly observer: DeliveryObserver;

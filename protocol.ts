@@ -369,6 +369,7 @@ export class ServerSession {
       binaryMime,
       submission: this.#handler.submission?.(),
       limits: { mails: this.#handler.mailMax, recipients: limits.recipients },
+      tls: this.#client.tls !== undefined,
       startTls: startTls && this.#client.tls === undefined,
       mechanisms: offeredMechanisms(this.#authParties),
       xclient: this.#mayXclient,
@@ -378,7 +379,7 @@ export class ServerSession {
   }
 
   #mail(mail: MailCommand): MaybePromise<SmtpReply> {
-    const obstacle = mailObstacle(mail, this.#options, this.#handler, this.#budget);
+    const obstacle = mailObstacle(mail, this.#client, this.#options, this.#handler, this.#budget);
     if (obstacle !== undefined) return obstacle;
     return whenThere(ask("mail", () => this.#handler.mail(mail, this.#client)), (answer) => {
       if (isPositive(answer)) {

@@ -24,3 +24,9 @@ export function canonicalAddress(text: string): string | undefined {
     return [value >> 8, value & 255];
   }).join(".");
 }
+
+/** Whether an IP address is of this machine alone, so that nobody is between it and us. */
+export function isLoopback(text: string): boolean {
+  const address = canonicalAddress(text);
+  return address === "::1" || (address?.startsWith("127.") ?? false);
+}

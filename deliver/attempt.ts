@@ -61,7 +61,8 @@ export interface SessionHold {
 /** What attempts need. */
 export interface AttemptDeps {
   readonly clock: Clock;
-  readonly route: (destination: string) => Promise<Route>;
+  /** Finds the hosts of a destination; where TLS is required, only those whose names are proven. */
+  readonly route: (destination: string, requireTls: boolean) => Promise<Route>;
   readonly sessions: Sessions;
 }
 
@@ -72,8 +73,8 @@ export async function attempt(
   deps: AttemptDeps,
 ): Promise<AttemptResult> {
   const run = new Run(job, hold, deps);
-  let kept = deps.sessions.take(job.destination);
-  while (kept && !await run.transact(kept)) kept = deps.sessions.take(job.destination);
+  let kept = run.takeKept();
+  while (kept && !await run.transact(kept)) kept = run.takeKept();
   if (!run.isDecided) await run.tryHosts();
   return run.result();
 }
@@ -85,12 +86,15 @@ class Run {
   readonly #deps: AttemptDeps;
   readonly #tries: Try[] = [];
   readonly #outcomes = new Map<number, RecipientOutcome>();
+  /** Whether the message requires TLS on all of its way (RFC 8689). */
+  readonly #requireTls: boolean;
   #undecided: readonly number[];
 
   constructor(job: Job, hold: SessionHold, deps: AttemptDeps) {
     this.#job = job;
     this.#hold = hold;
     this.#deps = deps;
+    this.#requireTls = job.work.claim.message.envelope.requireTls ?? false;
     this.#undecided = job.recipients;
   }
 
@@ -99,17 +103,25 @@ class Run {
   }
 
   result(): AttemptResult {
+    const finding = findingOf(this.#outcomes);
+    // That TLS as one message requires it cannot be had says nothing about other mail.
+    const isOwn = this.#requireTls && finding.kind === "failed";
     return {
       tries: this.#tries,
       outcomes: this.#outcomes,
-      destination: findingOf(this.#outcomes),
+      destination: isOwn ? { kind: "unknown" } : finding,
     };
+  }
+
+  /** A kept connection, if there is one. */
+  takeKept(): SmtpClient | undefined {
+    return this.#deps.sessions.take(this.#job.destination, this.#requireTls);
   }
 
   /** Goes through the destination's hosts until every recipient is decided about. */
   async tryHosts(): Promise<void> {
     const at = this.#deps.clock.now();
-    const route = await this.#deps.route(this.#job.destination);
+    const route = await this.#deps.route(this.#job.destination, this.#requireTls);
     if (route.kind === "failure") return this.#note(at, undefined, this.#all(route.error));
     for await (const host of route.hosts) {
       await this.#tryHost(host);
@@ -120,7 +132,7 @@ class Run {
   async #tryHost(host: Host): Promise<void> {
     const at = this.#deps.clock.now();
     try {
-      const client = await this.#deps.sessions.open(host);
+      const client = await this.#deps.sessions.open(host, this.#requireTls);
       await this.transact(client);
     } catch (error) {
       if (!(error instanceof DeliveryFailure)) throw error;
@@ -132,7 +144,7 @@ class Run {
   async transact(client: SmtpClient): Promise<boolean> {
     this.#hold.take();
     const wasAlive = await this.#handOver(client);
-    this.#deps.sessions.give(this.#job.destination, client);
+    this.#deps.sessions.give(this.#job.destination, client, this.#requireTls);
     if (!wasAlive) this.#hold.release();
     return wasAlive;
   }
@@ -171,6 +183,7 @@ class Run {
       smtputf8: envelope.smtputf8,
       priority: envelope.priority,
       binary: envelope.body === "BINARYMIME",
+      requireTls: envelope.requireTls,
       eightBit,
       size,
       content: claim.content(),
@@ -193,7 +206,7 @@ class Run {
     this.#tries.push({ at, took, host, tls, outcomes, reply });
     const undecided: number[] = [];
     for (const [index, outcome] of outcomes) {
-      this.#outcomes.set(index, outcome);
+      this.#outcomes.set(index, moreHopeful(this.#outcomes.get(index), outcome));
       if (mayTryNextHost(outcome)) undecided.push(index);
     }
     this.#undecided = undecided;
@@ -207,6 +220,16 @@ class Run {
  */
 function mayTryNextHost(outcome: RecipientOutcome): boolean {
   return outcome.kind === "failed" && outcome.error.scope === "host";
+}
+
+/** What counts of the failures of two hosts: that one of them will never take the message is not the end while the other may. */
+function moreHopeful(
+  before: RecipientOutcome | undefined,
+  now: RecipientOutcome,
+): RecipientOutcome {
+  if (before?.kind !== "failed" || now.kind !== "failed") return now;
+  const isWorse = now.error.scope === "host" && now.error.permanent;
+  return isWorse && !before.error.permanent ? before : now;
 }
 
 function findingOf(outcomes: ReadonlyMap<number, RecipientOutcome>): Finding {

@@ -23,6 +23,7 @@ import {
   mechanismFailure,
   networkFailure,
   replyFailure,
+  requireTlsFailure,
   scramFailure,
   securityFailure,
   type Stage,
@@ -45,10 +46,12 @@ export interface ConnectOptions {
   readonly unverifiable: UnverifiableHosts;
   /** Gives the attempt up. */
   readonly signal?: AbortSignal;
+  /** Whether the mail requires verified TLS (RFC 8689). */
+  readonly requireTls?: boolean;
 }
 
 /**
- * What the settings demand of a connection before any mail goes.
+ * What the settings, or the mail, demand of a connection before any mail goes.
  * - `opportunistic`: the best that the host can do, down to plaintext (RFC 7435)
  * - `verified`: STARTTLS with a certificate that verifies
  * - `implicit`: the same from the first octet, without STARTTLS (RFC 8314)
@@ -57,7 +60,7 @@ export interface ConnectOptions {
  */
 type Demand =
   | { readonly kind: "opportunistic" }
-  | { readonly kind: "verified"; readonly credentials: Credentials }
+  | { readonly kind: "verified"; readonly credentials?: Credentials }
   | { readonly kind: "implicit"; readonly credentials?: Credentials };
 
 /** What TLS is tried on a connection. */
@@ -76,7 +79,7 @@ type Opening =
  * @throws {DeliveryFailure}
  */
 export async function openClient(host: Host, options: ConnectOptions): Promise<SmtpClient> {
-  const demand = demandOf(options.settings);
+  const demand = demandOf(options);
   let level: TlsLevel | undefined = firstLevel(host, demand, options);
   while (true) {
     const opening = await new Setup(host, level, demand, options).run();
@@ -86,21 +89,25 @@ export async function openClient(host: Host, options: ConnectOptions): Promise<S
   }
 }
 
-function demandOf({ smarthost }: DeliverySettings): Demand {
-  if (smarthost === undefined) return { kind: "opportunistic" };
+function demandOf({ settings: { smarthost }, requireTls }: ConnectOptions): Demand {
+  if (smarthost === undefined) return { kind: requireTls ? "verified" : "opportunistic" };
   const { user, password, implicitTls } = smarthost;
   const credentials = user !== undefined && password !== undefined ? { user, password } : undefined;
   if (implicitTls) return { kind: "implicit", credentials };
-  return credentials ? { kind: "verified", credentials } : { kind: "opportunistic" };
+  return credentials || requireTls ? { kind: "verified", credentials } : { kind: "opportunistic" };
 }
 
-function firstLevel(host: Host, demand: Demand, { unverifiable }: ConnectOptions): TlsLevel {
+function firstLevel(host: Host, demand: Demand, options: ConnectOptions): TlsLevel {
+  const { unverifiable, requireTls } = options;
   const verifiable = canVerify(host.name);
   if (demand.kind === "opportunistic") {
     return verifiable && !unverifiable.has(host) ? "verified" : "unverified";
   }
-  if (!verifiable) throw new DeliveryFailure("tls", securityFailure("unverifiable", host));
-  return "verified";
+  if (verifiable) return "verified";
+  const error = requireTls
+    ? requireTlsFailure("not verifiable", host)
+    : securityFailure("unverifiable", host);
+  throw new DeliveryFailure("tls", error);
 }
 
 function lower(level: TlsLevel): TlsLevel | undefined {
@@ -152,6 +159,10 @@ class Setup {
   #handshakeFailed(error: unknown): Opening {
     if (this.#level === "verified") this.#options.unverifiable.add(this.#host);
     if (error instanceof TimeoutError) throw this.#failureFor(error);
+    // What else may break a handshake passes; a certificate that does not verify is an answer.
+    if (this.#options.requireTls && error instanceof Deno.errors.InvalidData) {
+      throw this.#failure(requireTlsFailure("not verified", this.#host));
+    }
     return { kind: "handshake failed", error: networkFailure("tls", error, this.#host) };
   }
 
@@ -195,7 +206,7 @@ class Setup {
     this.#stage = "starttls";
     const isDemanded = this.#demand.kind !== "opportunistic";
     if (!extensions.startTls) {
-      if (isDemanded) throw this.#failure(securityFailure("missing", this.#host));
+      if (isDemanded) throw this.#failure(this.#missingTls());
       return false;
     }
     const answer = await this.#command(dialogue, "STARTTLS");
@@ -207,6 +218,12 @@ class Setup {
     if (dialogue.pending) throw this.#failure(injectionFailure(this.#host));
     await this.#secure(dialogue);
     return true;
+  }
+
+  #missingTls(): DeliveryError {
+    const { requireTls } = this.#options;
+    if (requireTls) return requireTlsFailure("no STARTTLS", this.#host);
+    return securityFailure("missing", this.#host);
   }
 
   /** The handshake counts as connecting: it has that much time. */

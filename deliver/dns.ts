@@ -16,13 +16,13 @@ import { systemNameServers } from "./name_servers.ts";
 
 /**
  * An answer.
- * - `found`: the records; none when all there were are malformed
+ * - `found`: the records; none when all there were are malformed. `proven` where it is known that DNSSEC proves them
  * - `none`: the name exists and has no such record
  * - `no-such-domain`: the name does not exist (NXDOMAIN)
  * - `no-answer`: nothing is known: SERVFAIL, REFUSED, a timeout, a broken answer
  */
 export type DnsAnswer<T> =
-  | { readonly kind: "found"; readonly records: readonly T[] }
+  | { readonly kind: "found"; readonly records: readonly T[]; readonly proven?: true }
   | { readonly kind: "none" }
   | { readonly kind: "no-such-domain" }
   | { readonly kind: "no-answer"; readonly reason: string };
@@ -39,6 +39,13 @@ export interface MxRecord {
 export interface Resolver {
   /** The MX records of a domain in A-labels, best preference first, at most {@linkcode MOST_MX_RECORDS}. */
   mx(domain: string): Promise<DnsAnswer<MxRecord>>;
+  /**
+   * The same where the records are proven by DNSSEC, as a name server on this machine
+   * says that it has validated them; `unproven` where there are records, and they are
+   * not. That there are none is believed in any case: a domain which is its own mail
+   * host has to show a certificate of its own.
+   */
+  provenMx(domain: string): Promise<DnsAnswer<MxRecord> | { readonly kind: "unproven" }>;
   /**
    * The IP addresses of a host, at most {@linkcode MOST_ADDRESSES}. IPv4 comes
    * first: many receivers judge mail over IPv6 more strictly than RFC 6724,
@@ -109,6 +116,14 @@ export class DnsResolver implements Resolver {
     });
   }
 
+  /** {@inheritDoc Resolver.provenMx} Not kept: such questions are rare. */
+  async provenMx(domain: string): Promise<DnsAnswer<MxRecord> | { readonly kind: "unproven" }> {
+    const answer = await this.#inTime(domain, "MX", readMx, (question) => this.#askAgain(question));
+    if (answer.kind !== "found") return answer;
+    if (!answer.proven) return { kind: "unproven" };
+    return { kind: "found", records: bestFirst(answer.records) };
+  }
+
   /** {@inheritDoc Resolver.addresses} */
   addresses(host: string): Promise<DnsAnswer<string>> {
     return this.#addresses.get(host, async () => {
@@ -125,7 +140,22 @@ export class DnsResolver implements Resolver {
     this.#closed.abort();
   }
 
-  async #ask<T>(name: string, type: QueryType, read: Reader<T>): Promise<DnsAnswer<T>> {
+  #ask<T>(name: string, type: QueryType, read: Reader<T>): Promise<DnsAnswer<T>> {
+    return this.#inTime(
+      name,
+      type,
+      read,
+      async (question) => await this.#askSystem(question) ?? await this.#askAgain(question),
+    );
+  }
+
+  /** Puts a question, which ends when its time does. */
+  async #inTime<T>(
+    name: string,
+    type: QueryType,
+    read: Reader<T>,
+    put: (question: Question<T>) => Promise<DnsAnswer<T>>,
+  ): Promise<DnsAnswer<T>> {
     if (!isHostName(name)) return { kind: "no-such-domain" };
     const controller = new AbortController();
     const end = (): void => controller.abort();
@@ -133,9 +163,8 @@ export class DnsResolver implements Resolver {
     this.#closed.signal.addEventListener("abort", end);
     if (this.#closed.signal.aborted) end();
     const deadline = this.#clock.now() + TIMEOUT;
-    const question = { name, type, read, deadline, signal: controller.signal };
     try {
-      return await this.#askSystem(question) ?? await this.#askAgain(question);
+      return await put({ name, type, read, deadline, signal: controller.signal });
     } finally {
       cancel();
       this.#closed.signal.removeEventListener("abort", end);
@@ -163,10 +192,11 @@ export class DnsResolver implements Resolver {
       if (signal.aborted) throw new Error("timed out");
       const servers = this.#nameServer === undefined ? systemNameServers() : [this.#nameServer];
       const options = { servers, clock: this.#clock, deadline, signal };
-      const { exists, records } = await queryDns(name, type, options);
+      const { exists, records, proven } = await queryDns(name, type, options);
       if (!exists) return { kind: "no-such-domain" };
       if (records.length === 0) return { kind: "none" };
-      return { kind: "found", records: readAll(records.map(({ data }) => data), read) };
+      const found = readAll(records.map(({ data }) => data), read);
+      return { kind: "found", records: found, ...(proven && { proven }) };
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       return { kind: "no-answer", reason: `${type} look-up of ${name}: ${why}` };

@@ -11,6 +11,7 @@ import { createSocket } from "node:dgram";
 import { isIPv6 } from "node:net";
 import dnsPacket from "dns-packet";
 import { concat } from "../base/bytes.ts";
+import { isLoopback } from "../base/ip_address.ts";
 import type { Clock } from "../base/clock.ts";
 import type { NameServer } from "../config/config.ts";
 import { canonicalAddress } from "./address_guard.ts";
@@ -34,6 +35,8 @@ export interface DefiniteAnswer {
   readonly exists: boolean;
   /** The records of the type asked for, at the end of the chain of CNAMEs. */
   readonly records: readonly WireRecord[];
+  /** Whether a name server says that it has validated all of this (DNSSEC), with nobody between it and us. */
+  readonly proven: boolean;
 }
 
 /** As much of a DNS message as is used here. */
@@ -42,6 +45,7 @@ interface DnsMessage {
   readonly type: "query" | "response";
   readonly rcode: string;
   readonly flag_tc: boolean;
+  readonly flag_ad: boolean;
   readonly questions: readonly { name: string; type: string; class: string }[];
   readonly answers: readonly WireRecord[];
 }
@@ -51,6 +55,7 @@ interface DnsCodec {
   encode(message: object): Uint8Array;
   decode(octets: Buffer): DnsMessage;
   readonly RECURSION_DESIRED: number;
+  readonly AUTHENTIC_DATA: number;
 }
 const codec: DnsCodec = dnsPacket;
 
@@ -85,14 +90,17 @@ export async function queryDns(
   options: QueryOptions,
 ): Promise<DefiniteAnswer> {
   let target = name;
+  let proven = true;
   for (let links = 0; links <= LONGEST_CNAME_CHAIN; links++) {
-    const message = await askServers(target, type, options);
-    if (message.rcode === "NXDOMAIN") return { exists: false, records: [] };
+    const { message, server } = await askServers(target, type, options);
+    // RFC 6840 §5.8: anybody between a name server and us could have set the bit.
+    proven &&= message.flag_ad && isLoopback(server.host);
+    if (message.rcode === "NXDOMAIN") return { exists: false, records: [], proven };
     const end = endOfChain(target, message.answers);
     const records = message.answers.filter((record) =>
       record.type === type && sameName(record.name, end)
     );
-    if (records.length > 0 || sameName(end, target)) return { exists: true, records };
+    if (records.length > 0 || sameName(end, target)) return { exists: true, records, proven };
     target = end;
   }
   throw new Error(`CNAME chain of ${name} is too long`);
@@ -118,7 +126,7 @@ async function askServers(
   name: string,
   type: QueryType,
   options: QueryOptions,
-): Promise<DnsMessage> {
+): Promise<{ message: DnsMessage; server: NameServer }> {
   const servers = options.servers.slice(0, MOST_SERVERS);
   let failure = "no name server is known";
   for (const [i, server] of servers.entries()) {
@@ -127,7 +135,7 @@ async function askServers(
     try {
       // A silent server leaves the ones after it their share of the time.
       const message = await askServer(name, type, server, left / (servers.length - i), options);
-      if (message.rcode === "NOERROR" || message.rcode === "NXDOMAIN") return message;
+      if (message.rcode === "NOERROR" || message.rcode === "NXDOMAIN") return { message, server };
       failure = `name server ${server.host} answered ${message.rcode}`;
     } catch (error) {
       failure = `name server ${server.host}: ${error instanceof Error ? error.message : error}`;
@@ -174,7 +182,8 @@ function newQuery(name: string, type: QueryType): Query {
   const octets = codec.encode({
     type: "query",
     id,
-    flags: codec.RECURSION_DESIRED,
+    // RFC 6840 §5.7: the second asks to be told whether the answer was validated.
+    flags: codec.RECURSION_DESIRED | codec.AUTHENTIC_DATA,
     questions: [{ name, type, class: "IN" }],
   });
   return { id, name, type, octets };

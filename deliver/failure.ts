@@ -126,6 +126,25 @@ export function securityFailure(why: "missing" | "unverifiable", host: Host): De
     : temporary("4.7.5", "TLS is required, and the host's name cannot be verified", "host", host);
 }
 
+/** What a host lacks for mail that requires TLS, or what became of it. */
+export type TlsShortcoming = "not offered" | "no STARTTLS" | "not verifiable" | "not verified";
+
+const SHORTCOMINGS: Readonly<Record<TlsShortcoming, readonly [status: string, text: string]>> = {
+  "not offered": ["5.7.30", "the host does not offer REQUIRETLS"],
+  "no STARTTLS": ["5.7.10", "the host does not offer STARTTLS"],
+  "not verifiable": ["5.7.10", "the host's name cannot be verified"],
+  "not verified": ["5.7.10", "the host's certificate does not verify"],
+};
+
+/**
+ * The message requires TLS, and this host cannot give it (RFC 8689 §4.2.1). Of scope
+ * `host`, since the next one may, and permanent: its sender is to be told at once.
+ */
+export function requireTlsFailure(why: TlsShortcoming, host: Host): DeliveryError {
+  const [status, text] = SHORTCOMINGS[why];
+  return refusal(status, `the message requires TLS, and ${text}`, "host", host);
+}
+
 /** Octets came in plaintext behind the reply to STARTTLS: somebody put them there (CVE-2011-0411). */
 export function injectionFailure(host: Host): DeliveryError {
   return breach("starttls", "plaintext behind the reply to STARTTLS", host);

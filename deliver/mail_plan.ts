@@ -15,7 +15,13 @@ import type { Extensions } from "../protocol/ehlo.ts";
 import { splitMailbox } from "../protocol/mailbox.ts";
 import type { Content, DeliveryError } from "../queue/queue.ts";
 import { mailDsnParams, rcptDsnParams } from "./dsn_params.ts";
-import { addressFailure, binaryFailure, sizeFailure, smtputf8Failure } from "./failure.ts";
+import {
+  addressFailure,
+  binaryFailure,
+  requireTlsFailure,
+  sizeFailure,
+  smtputf8Failure,
+} from "./failure.ts";
 import type { Host } from "./route.ts";
 
 /** A message and those of its recipients that go to one host. */
@@ -34,6 +40,8 @@ export interface Transaction {
   readonly binary: boolean;
   /** Its priority (RFC 6710), where it was given one. */
   readonly priority?: number;
+  /** Whether only a host that sees to TLS as well may have it (RFC 8689). */
+  readonly requireTls?: true;
   /** Octets of content. */
   readonly size: number;
   /** The content; read at most once for its header, and once to be sent. */
@@ -78,6 +86,9 @@ export function planMail(
   const limit = extensions.size;
   if (limit !== undefined && size > limit) {
     return { kind: "refused", error: sizeFailure(size, limit, host) };
+  }
+  if (transaction.requireTls && !extensions.requireTls) {
+    return { kind: "refused", error: requireTlsFailure("not offered", host) };
   }
   if (transaction.binary && !extensions.binaryMime) {
     return { kind: "refused", error: binaryFailure(host) };
@@ -131,6 +142,7 @@ function planFor(
   if (extensions.authenticated) mail += " AUTH=<>";
   const { priority } = transaction;
   if (priority !== undefined && extensions.mtPriority) mail += ` MT-PRIORITY=${priority}`;
+  if (transaction.requireTls) mail += " REQUIRETLS";
   const plain = recipients.map((one) => rcptFor(one, host));
   const framing = transaction.binary ? "chunks" : "data";
   const { dsn } = transaction;

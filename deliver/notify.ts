@@ -120,7 +120,7 @@ export type DsnFacts = Omit<
  * @throws {QueueError} when it could not be made durable.
  */
 export async function queueDsn(
-  { reversePath, dsn }: Envelope,
+  { reversePath, dsn, requireTls }: Envelope,
   facts: DsnFacts,
   { queue, hostname, clock, random }: Omit<NotifyDeps, "schedule">,
 ): Promise<string> {
@@ -142,6 +142,8 @@ export async function queueDsn(
     smtputf8: notification.smtputf8,
     body: notification.eightBit ? "8BITMIME" : "7BIT",
     client: { address: "", port: 0, helo: "", protocol: "" },
+    // RFC 8689 §5: what it tells of the message is protected as the message is.
+    ...(requireTls && { requireTls }),
   });
   return id;
 }

@@ -68,15 +68,23 @@ function smarthostKey({ host, port }: Smarthost): string {
   return `smarthost ${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
-/** Finds the hosts of a destination that {@linkcode destinationOf} gave. Never throws. */
-export async function route(destination: string, deps: RouteDeps): Promise<Route> {
+/**
+ * Finds the hosts of a destination that {@linkcode destinationOf} gave; where TLS is
+ * required (RFC 8689), only such whose names nobody on the way can have made up.
+ * Never throws.
+ */
+export async function route(
+  destination: string,
+  deps: RouteDeps,
+  requireTls = false,
+): Promise<Route> {
   const { smarthost } = deps.settings;
   if (smarthost !== undefined) return await routeToSmarthost(smarthost, deps);
   if (destination.startsWith("[")) return await routeToLiteral(destination, deps);
   if (!isHostName(destination)) {
     return failure(permanent("5.1.3", `"${destination}" is not a mail domain`));
   }
-  return await routeByMx(destination, deps);
+  return await routeByMx(destination, deps, requireTls);
 }
 
 /**
@@ -125,13 +133,16 @@ function literalAddress(literal: string): string | undefined {
   return isIPv6(address) ? canonicalAddress(address) : undefined;
 }
 
-async function routeByMx(domain: string, deps: RouteDeps): Promise<Route> {
-  const answer = await deps.resolver.mx(domain);
+async function routeByMx(domain: string, deps: RouteDeps, requireTls: boolean): Promise<Route> {
+  const { resolver } = deps;
+  const answer = await (requireTls ? resolver.provenMx(domain) : resolver.mx(domain));
   switch (answer.kind) {
     case "no-such-domain":
       return failure(permanent("5.1.2", `domain ${domain} does not exist`));
     case "no-answer":
       return failure(temporary("4.4.3", answer.reason));
+    case "unproven":
+      return failure(unproven(domain));
     case "none": // the domain is its own mail host (§5.1, the implicit MX)
       return await routeByRecords(domain, [{ preference: 0, exchange: domain }], deps);
     case "found":
@@ -266,6 +277,12 @@ class HostWalk {
 
 function loop(domain: string): DeliveryError {
   return permanent("5.4.6", `mail for ${domain} loops back to this server`);
+}
+
+/** RFC 8689 §4.2.1: whose name a certificate has to bear must be as certain as the certificate. */
+function unproven(domain: string): DeliveryError {
+  const why = `the MX records of ${domain} are not proven by DNSSEC`;
+  return permanent("5.7.10", `the message requires TLS, and ${why}`);
 }
 
 function permanent(enhanced: string, text: string): DeliveryError {

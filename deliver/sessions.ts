@@ -13,8 +13,8 @@ import type { Host } from "./route.ts";
 export interface SessionsOptions {
   /** Keeps connections between messages. */
   readonly pool: Pool;
-  /** Connects to a host; gives up when the signal is aborted. @throws {DeliveryFailure} */
-  readonly open: (host: Host, signal: AbortSignal) => Promise<SmtpClient>;
+  /** Connects to a host, in verified TLS where that is required; gives up when the signal is aborted. @throws {DeliveryFailure} */
+  readonly open: (host: Host, signal: AbortSignal, requireTls: boolean) => Promise<SmtpClient>;
 }
 
 /** Connections, from when an attempt gets one until it gives it back. */
@@ -34,20 +34,20 @@ export class Sessions {
   }
 
   /** A kept connection to the destination, if there is one. */
-  take(destination: string): SmtpClient | undefined {
-    const client = this.#options.pool.take(destination);
+  take(destination: string, requireTls: boolean): SmtpClient | undefined {
+    const client = this.#options.pool.take(keyOf(destination, requireTls));
     return client && this.#using(client);
   }
 
-  /** A new connection. @throws {DeliveryFailure} */
-  async open(host: Host): Promise<SmtpClient> {
-    return this.#using(await this.#options.open(host, this.#abort.signal));
+  /** A new connection; where TLS is required, a verified one. @throws {DeliveryFailure} */
+  async open(host: Host, requireTls: boolean): Promise<SmtpClient> {
+    return this.#using(await this.#options.open(host, this.#abort.signal, requireTls));
   }
 
   /** Takes a connection back when its transaction is over, usable or not. */
-  give(destination: string, client: SmtpClient): void {
+  give(destination: string, client: SmtpClient, requireTls: boolean): void {
     this.#inUse.delete(client);
-    this.#options.pool.give(destination, client);
+    this.#options.pool.give(keyOf(destination, requireTls), client);
   }
 
   /** Closes what is in use, and gives up connecting. */
@@ -66,4 +66,9 @@ export class Sessions {
     if (this.areBrokenOff) client.close();
     return client;
   }
+}
+
+/** Connections for mail that requires TLS (RFC 8689) are kept apart from those that may be anything. */
+function keyOf(destination: string, requireTls: boolean): string {
+  return requireTls ? `${destination} in verified TLS` : destination;
 }

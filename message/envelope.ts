@@ -58,4 +58,6 @@ export interface Envelope {
   readonly priority?: number;
   /** What its sender asked to be told (RFC 3461); absent when nothing. */
   readonly dsn?: DsnRequest;
+  /** Whether it may go over verified TLS only, to hosts that see to the same (REQUIRETLS, RFC 8689). */
+  readonly requireTls?: true;
 }

@@ -20,6 +20,8 @@ export interface Offer {
   readonly submission: SubmissionOffer | undefined;
   /** What is announced of recipients and transactions. */
   readonly limits: PeerLimits;
+  /** Whether TLS is active. */
+  readonly tls: boolean;
   /** Whether STARTTLS can be had now. */
   readonly startTls: boolean;
   /** The SASL mechanisms that can be used now. */

@@ -99,6 +99,11 @@ export class Extensions {
     return this.keywords.has("DSN");
   }
 
+  /** RFC 8689. */
+  get requireTls(): boolean {
+    return this.keywords.has("REQUIRETLS");
+  }
+
   /** RFC 3207. */
   get startTls(): boolean {
     return this.keywords.has("STARTTLS");

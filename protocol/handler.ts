@@ -28,6 +28,8 @@ export interface MailCommand extends Pick<DsnRequest, "ret" | "envid"> {
   readonly release?: number;
   /** The MT-PRIORITY parameter (RFC 6710), -9 to 9; 0 when absent. */
   readonly priority?: number;
+  /** Whether REQUIRETLS was given (RFC 8689). */
+  readonly requireTls?: true;
   /** The AUTH parameter (RFC 4954 §5): who submitted the message, as somebody says; `""` for `<>`. */
   readonly submitter?: string;
 }

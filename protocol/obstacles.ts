@@ -6,6 +6,7 @@
  * @module
  */
 import { isAscii } from "../base/bytes.ts";
+import type { ClientInfo } from "../message/envelope.ts";
 import type { Budget } from "./budget.ts";
 import { needsUtf8 } from "./dsn_params.ts";
 import type {
@@ -24,6 +25,7 @@ import type { Transaction } from "./transaction.ts";
 /** Why a sender is not even asked about. */
 export function mailObstacle(
   mail: MailCommand,
+  { tls }: ClientInfo,
   { binaryMime, limits }: SessionOptions,
   handler: SessionHandler,
   budget: Budget,
@@ -34,6 +36,7 @@ export function mailObstacle(
   if (mail.body === "BINARYMIME" && !binaryMime) {
     return budget.fault(notRecognized("BODY=BINARYMIME"));
   }
+  if (mail.requireTls && tls === undefined) return budget.fault(notRecognized("REQUIRETLS"));
   const refusal = submissionRefusal(mail, handler);
   if (refusal !== undefined) return budget.fault(refusal);
   return (mail.size ?? 0) > limits.messageSize ? budget.judged(TOO_BIG) : undefined;

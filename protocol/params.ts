@@ -1,8 +1,9 @@
 /**
  * The parameters of MAIL and RCPT (RFC 5321 §4.1.1.11): SIZE (RFC 1870), BODY
- * (RFC 6152, RFC 3030), SMTPUTF8 (RFC 6531), RET and ENVID (RFC 3461) and AUTH
- * (RFC 4954) for MAIL, NOTIFY and ORCPT (RFC 3461) for RCPT. A keyword that is not
- * offered is answered 555 5.5.4, anything else that is wrong 501 5.5.4.
+ * (RFC 6152, RFC 3030), SMTPUTF8 (RFC 6531), REQUIRETLS (RFC 8689), RET and ENVID
+ * (RFC 3461) and AUTH (RFC 4954) for MAIL, NOTIFY and ORCPT (RFC 3461) for RCPT. A
+ * keyword that is not offered is answered 555 5.5.4, anything else that is wrong
+ * 501 5.5.4.
  *
  * @module
  */
@@ -30,16 +31,21 @@ import {
 import { decodeXtext } from "./xtext.ts";
 
 /** The EHLO lines that say which parameters MAIL takes. */
-export function mailKeywords({ messageSize, binaryMime, submission }: Offer): readonly string[] {
+export function mailKeywords(
+  { messageSize, binaryMime, submission, tls }: Offer,
+): readonly string[] {
   const bodies = binaryMime ? ["8BITMIME", "BINARYMIME"] : ["8BITMIME"];
-  return [`SIZE ${messageSize}`, ...bodies, "SMTPUTF8", ...submissionKeywords(submission)];
+  // RFC 8689 §2: of no use, and not to be announced, where the message has come in plaintext.
+  const secured = tls ? ["REQUIRETLS"] : [];
+  const always = [`SIZE ${messageSize}`, ...bodies, "SMTPUTF8"];
+  return [...always, ...secured, ...submissionKeywords(submission)];
 }
 
 /** What the parameters of MAIL say. */
 export type MailParams = Omit<MailCommand, "reversePath">;
 
-/** Octets that parameters add to the line of MAIL: SIZE (RFC 1870 §6), BODY (RFC 3030 §3), SMTPUTF8 (RFC 6531 §3.1), RET and ENVID, AUTH (RFC 4954 §3). */
-export const MAIL_LENGTH: number = 26 + 17 + 10 + MAIL_DSN_LENGTH + SUBMISSION_LENGTH + 500;
+/** Octets that parameters add to the line of MAIL: SIZE (RFC 1870 §6), BODY (RFC 3030 §3), SMTPUTF8 (RFC 6531 §3.1), REQUIRETLS (RFC 8689 §2), RET and ENVID, AUTH (RFC 4954 §3). */
+export const MAIL_LENGTH: number = 26 + 17 + 10 + 11 + MAIL_DSN_LENGTH + SUBMISSION_LENGTH + 500;
 /** Octets that parameters add to the line of RCPT. */
 export const RCPT_LENGTH: number = RCPT_DSN_LENGTH;
 /** Octets that parameters add to any line. */
@@ -100,6 +106,9 @@ function parseMailParam({ keyword, value }: Param): Parsed<Partial<MailParams>> 
     case "SMTPUTF8":
       if (value !== undefined) return refused(501, "5.5.4", "SMTPUTF8 takes no value");
       return parsed({ smtputf8: true });
+    case "REQUIRETLS":
+      if (value !== undefined) return refused(501, "5.5.4", "REQUIRETLS takes no value");
+      return parsed({ requireTls: true });
     case "RET":
       return parseRet(value);
     case "ENVID":

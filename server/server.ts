@@ -239,8 +239,8 @@ class Server implements RunningServer {
       hostname,
       clock,
       random: Math.random,
-      route: (destination) => route(destination, routing),
-      open: (host, signal) => openClient(host, { ...connecting, signal }),
+      route: (destination, requireTls) => route(destination, routing, requireTls),
+      open: (host, signal, requireTls) => openClient(host, { ...connecting, signal, requireTls }),
       pool: new Pool({ idleTimeout: settings.idleTimeout, clock }),
       observer: this.#events,
     });

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { canonicalAddress } from "../../base/ip_address.ts";
+import { canonicalAddress, isLoopback } from "../../base/ip_address.ts";
 
 const FORMS: Record<string, string | undefined> = {
   "192.0.2.1": "192.0.2.1",
@@ -23,3 +23,10 @@ for (const [text, expected] of Object.entries(FORMS)) {
     assertEquals(canonicalAddress(text), expected);
   });
 }
+
+Deno.test("loopback is 127.0.0.0/8 and ::1, however they are written, and nothing else", () => {
+  const own = ["127.0.0.1", "127.255.0.53", "::1", "0:0::1", "::ffff:127.0.0.1"];
+  assertEquals(own.filter((text) => !isLoopback(text)), []);
+  const others = ["128.0.0.1", "192.0.2.127", "::2", "fe80::1%lo", "::", "127.1", "localhost", ""];
+  assertEquals(others.filter(isLoopback), []);
+});

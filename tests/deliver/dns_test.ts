@@ -286,3 +286,36 @@ Deno.test("a closed resolver gives no-answer, also to questions under way", asyn
   assertEquals((await underWay).kind, "no-answer");
   assertEquals((await resolver.mx("other.test")).kind, "no-answer");
 });
+
+Deno.test("MX records are proven when a name server on this machine says that it has validated them", async () => {
+  const { dns, resolver } = await setUp();
+  await using _ = dns;
+  dns.mx("example.test", [20, "b.test"], [10, "a.test"]);
+  assertEquals(await resolver.provenMx("example.test"), { kind: "unproven" });
+  dns.prove("example.test");
+  assertEquals(await resolver.provenMx("example.test"), {
+    kind: "found",
+    records: [{ preference: 10, exchange: "a.test" }, { preference: 20, exchange: "b.test" }],
+  });
+});
+
+Deno.test("records at the end of a CNAME are proven only where the CNAME is", async () => {
+  const { dns, resolver } = await setUp();
+  await using _ = dns;
+  dns.script("alias.test", "MX", [{ type: "CNAME", target: "example.test" }]);
+  dns.mx("example.test", [10, "a.test"]);
+  dns.prove("example.test");
+  assertEquals(await resolver.provenMx("alias.test"), { kind: "unproven" });
+  dns.prove("alias.test");
+  assertEquals((await resolver.provenMx("alias.test")).kind, "found");
+});
+
+Deno.test("that there are no MX records, or no such domain, is believed without proof", async () => {
+  const { dns, resolver } = await setUp();
+  await using _ = dns;
+  dns.host("own.test", "192.0.2.1");
+  dns.script("broken.test", "MX", "SERVFAIL");
+  assertEquals(await resolver.provenMx("own.test"), { kind: "none" });
+  assertEquals(await resolver.provenMx("missing.test"), { kind: "no-such-domain" });
+  assertEquals((await resolver.provenMx("broken.test")).kind, "no-answer");
+});

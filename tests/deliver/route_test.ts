@@ -13,7 +13,15 @@ class TableResolver implements Resolver {
   constructor(
     readonly mxTable: Record<string, DnsAnswer<MxRecord> | [number, string][]>,
     readonly addressTable: Record<string, DnsAnswer<string> | string[]> = {},
+    /** Domains whose MX records are proven. */
+    readonly proven: readonly string[] = [],
   ) {}
+
+  async provenMx(domain: string): Promise<DnsAnswer<MxRecord> | { kind: "unproven" }> {
+    const answer = await this.mx(domain);
+    const isBelieved = answer.kind !== "found" || this.proven.includes(domain);
+    return isBelieved ? answer : { kind: "unproven" };
+  }
 
   mx(domain: string): Promise<DnsAnswer<MxRecord>> {
     const entry = this.mxTable[domain] ?? { kind: "no-such-domain" };
@@ -35,6 +43,7 @@ interface Setting {
   allowPrivate?: boolean;
   listeners?: { hostname: string; port: number }[];
   random?: () => number;
+  requireTls?: boolean;
 }
 
 function deps(setting: Setting): RouteDeps {
@@ -53,7 +62,7 @@ function deps(setting: Setting): RouteDeps {
 
 /** The route in a few words: `name[address]:port …`, or `permanent 5.1.2 text`. */
 async function routeText(destination: string, setting: Setting): Promise<string> {
-  const found = await route(destination, deps(setting));
+  const found = await route(destination, deps(setting), setting.requireTls);
   if (found.kind === "failure") {
     const { permanent, enhanced, text, scope } = found.error;
     assertEquals(scope, "host");
@@ -103,6 +112,22 @@ Deno.test("hosts of equal preference are shuffled, and only they", async () => {
   assertMatch(last, /^first\S+ a\S+ b\S+ c\S+$/);
   const first = await routeText("example.test", { resolver, random: () => 0 });
   assertMatch(first, /^first\S+ b\S+ c\S+ a\S+$/);
+});
+
+Deno.test("mail that requires TLS goes to MX hosts that DNSSEC proves, and to a domain that is its own mail host", async () => {
+  const resolver = new TableResolver(
+    { "proven.test": [[10, "a.test"]], "unproven.test": [[10, "a.test"]], "own.test": none },
+    { "a.test": ["1.0.0.1"], "own.test": ["1.0.0.2"] },
+    ["proven.test"],
+  );
+  const setting = { resolver, requireTls: true };
+  assertEquals(await routeText("proven.test", setting), "a.test[1.0.0.1]:25");
+  assertEquals(await routeText("own.test", setting), "own.test[1.0.0.2]:25");
+  assertEquals(
+    await routeText("unproven.test", setting),
+    "permanent 5.7.10 the message requires TLS, and the MX records of unproven.test are not proven by DNSSEC",
+  );
+  assertEquals(await routeText("unproven.test", { resolver }), "a.test[1.0.0.1]:25");
 });
 
 Deno.test("a domain without MX is its own mail host", async () => {

@@ -49,10 +49,12 @@ interface Codec {
   encode(message: object): Uint8Array<ArrayBuffer>;
   decode(octets: Buffer): {
     id: number;
+    flag_ad: boolean;
     questions: { name: string; type: string; class: string }[];
     additionals: { type: string }[];
   };
   TRUNCATED_RESPONSE: number;
+  AUTHENTIC_DATA: number;
 }
 const codec: Codec = dnsPacket;
 
@@ -64,6 +66,7 @@ export class DnsServer implements AsyncDisposable {
   readonly asked: Asked[] = [];
   readonly #scripts = new Map<string, { first: Answer; second: Answer }>();
   readonly #names = new Set<string>();
+  readonly #proven = new Set<string>();
   #waiting: { matches: (asked: Asked) => boolean; resolve: () => void }[] = [];
   readonly #connections = new Set<Deno.Conn>();
   readonly #serving: Promise<void>;
@@ -119,6 +122,11 @@ export class DnsServer implements AsyncDisposable {
     }
   }
 
+  /** Lets it say of a name that it has validated what it answers (the AD bit), to those who ask to be told. */
+  prove(name: string): void {
+    this.#proven.add(name.toLowerCase());
+  }
+
   /** Resolves when a question that matches has come, now or earlier. */
   async heard(matches: (asked: Asked) => boolean): Promise<void> {
     if (this.asked.some(matches)) return;
@@ -149,7 +157,8 @@ export class DnsServer implements AsyncDisposable {
     const ready = this.#waiting.filter(({ matches }) => matches(asked));
     this.#waiting = this.#waiting.filter((waiting) => !ready.includes(waiting));
     ready.forEach(({ resolve }) => resolve());
-    return this.#encode(query.id, question, this.#scriptOf(asked), transport);
+    const isProven = query.flag_ad && this.#proven.has(asked.name.toLowerCase());
+    return this.#encode(query.id, question, this.#scriptOf(asked), transport, isProven);
   }
 
   #scriptOf({ name, type, edns }: Asked): Answer {
@@ -164,19 +173,20 @@ export class DnsServer implements AsyncDisposable {
     question: { name: string; type: string; class: string },
     answer: Answer,
     transport: "udp" | "tcp",
+    isProven: boolean,
   ): Uint8Array<ArrayBuffer> | undefined {
     const message = (flags: number, records: ScriptedRecord[] = [], asked = question) =>
       codec.encode({
         type: "response",
         id,
-        flags,
+        flags: isProven ? flags | codec.AUTHENTIC_DATA : flags,
         questions: [asked],
         answers: records.map((record) => onTheWire(record, question.name)),
       });
     if (Array.isArray(answer)) return message(0, answer);
     if (typeof answer === "object") {
       if (transport === "udp") return message(codec.TRUNCATED_RESPONSE);
-      return this.#encode(id, question, answer.truncated, transport);
+      return this.#encode(id, question, answer.truncated, transport, isProven);
     }
     switch (answer) {
       case "drop":

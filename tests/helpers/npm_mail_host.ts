@@ -16,6 +16,8 @@ export interface NpmTaken {
   readonly content: Uint8Array;
   /** What TLS it came by, e.g. `TLSv1.3`; undefined in plaintext. */
   readonly tls: string | undefined;
+  /** Whether it came with REQUIRETLS (RFC 8689). */
+  readonly requireTls: boolean;
   /** Who logged in to send it. */
   readonly user: string | undefined;
 }
@@ -32,6 +34,8 @@ export interface NpmMailHostOptions {
   readonly implicitTls?: boolean;
   /** Who has to log in before any mail is taken; in plaintext too, where a client does that. */
   readonly credentials?: { readonly user: string; readonly password: string };
+  /** Whether REQUIRETLS is offered, once TLS is there. */
+  readonly requireTls?: boolean;
   /** Recipients that are told to come again later. */
   readonly busy?: readonly string[];
 }
@@ -44,12 +48,15 @@ export class NpmMailHost implements AsyncDisposable {
   readonly passwords: string[] = [];
   readonly #server: SMTPServer;
 
-  private constructor({ certificate, implicitTls, credentials, busy = [] }: NpmMailHostOptions) {
+  private constructor(
+    { certificate, implicitTls, requireTls, credentials, busy = [] }: NpmMailHostOptions,
+  ) {
     const disabled = [certificate ? [] : "STARTTLS", credentials ? [] : "AUTH"];
     const options: SMTPServerOptions = {
       ...certificate,
       secure: implicitTls ?? false,
       disabledCommands: disabled.flat(),
+      hideREQUIRETLS: !requireTls,
       authOptional: credentials === undefined,
       allowInsecureAuth: true,
       disableReverseLookup: true,
@@ -97,12 +104,13 @@ function refusal(responseCode: number, text: string): Error {
 }
 
 function takenOf(session: SMTPServerSession, content: Uint8Array): NpmTaken {
-  const { mailFrom, rcptTo } = session.envelope;
+  const { mailFrom, rcptTo, requireTLS } = session.envelope;
   return {
     from: mailFrom ? mailFrom.address : "",
     recipients: rcptTo.map(({ address }) => address),
     content,
     tls: session.tlsOptions ? session.tlsOptions.version : undefined,
+    requireTls: requireTLS ?? false,
     user: session.user,
   };
 }
