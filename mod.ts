@@ -71,6 +71,7 @@ export type {
   DeliveryEvent,
   DeliveryEvents,
 } from "./deliver/events.ts";
+export type { DeliverBy } from "./message/deliver_by.ts";
 export type { DsnRequest, NotifyEvent, RecipientRequest } from "./message/dsn_request.ts";
 export type { ClientInfo, Envelope, TlsInfo } from "./message/envelope.ts";
 export {

@@ -10,6 +10,7 @@ import { requestFor } from "../message/dsn_request.ts";
 import type { TlsInfo } from "../message/envelope.ts";
 import type { DeliveryError } from "../queue/queue.ts";
 import type { RecipientOutcome, SmtpClient, Transaction } from "./client.ts";
+import { timeLeft } from "./deliver_by.ts";
 import { DeliveryFailure } from "./failure.ts";
 import type { Job } from "./job.ts";
 import { portionOf } from "./portion.ts";
@@ -184,6 +185,7 @@ class Run {
       priority: envelope.priority,
       binary: envelope.body === "BINARYMIME",
       requireTls: envelope.requireTls,
+      deliverBy: timeLeft(claim.message, this.#deps.clock.now()),
       eightBit,
       size,
       content: claim.content(),

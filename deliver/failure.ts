@@ -145,6 +145,22 @@ export function requireTlsFailure(why: TlsShortcoming, host: Host): DeliveryErro
   return refusal(status, `the message requires TLS, and ${text}`, "host", host);
 }
 
+/**
+ * The message is to be returned unless it is delivered in time, and through this host
+ * it cannot be (RFC 2852 §4.1.4.1: X.4.7). Of scope `host`, since the next may be quick.
+ */
+export function deliverByFailure(
+  why: "over" | "not offered" | "too short",
+  host: Host,
+): DeliveryError {
+  const texts = {
+    "over": "the time is over by which its sender wanted it delivered",
+    "not offered": "the host does not offer DELIVERBY, and its sender wants it in time or back",
+    "too short": "less time is left to deliver it than the host asks for",
+  };
+  return refusal("5.4.7", texts[why], why === "over" ? "message" : "host", host);
+}
+
 /** Octets came in plaintext behind the reply to STARTTLS: somebody put them there (CVE-2011-0411). */
 export function injectionFailure(host: Host): DeliveryError {
   return breach("starttls", "plaintext behind the reply to STARTTLS", host);

@@ -8,9 +8,11 @@
 import { isAscii } from "../base/bytes.ts";
 import type { MaybePromise } from "../base/maybe_promise.ts";
 import { hasEightBit } from "../base/scan.ts";
+import type { DeliverBy } from "../message/deliver_by.ts";
 import type { DsnRequest } from "../message/dsn_request.ts";
 import { HeaderScanner } from "../message/headers.ts";
 import { canonicalDomain } from "../protocol/domain.ts";
+import { byValue } from "../protocol/deliver_by.ts";
 import type { Extensions } from "../protocol/ehlo.ts";
 import { splitMailbox } from "../protocol/mailbox.ts";
 import type { Content, DeliveryError } from "../queue/queue.ts";
@@ -18,6 +20,7 @@ import { mailDsnParams, rcptDsnParams } from "./dsn_params.ts";
 import {
   addressFailure,
   binaryFailure,
+  deliverByFailure,
   requireTlsFailure,
   sizeFailure,
   smtputf8Failure,
@@ -42,6 +45,8 @@ export interface Transaction {
   readonly priority?: number;
   /** Whether only a host that sees to TLS as well may have it (RFC 8689). */
   readonly requireTls?: true;
+  /** In what time it is to be delivered from now on (RFC 2852). */
+  readonly deliverBy?: DeliverBy;
   /** Octets of content. */
   readonly size: number;
   /** The content; read at most once for its header, and once to be sent. */
@@ -90,12 +95,26 @@ export function planMail(
   if (transaction.requireTls && !extensions.requireTls) {
     return { kind: "refused", error: requireTlsFailure("not offered", host) };
   }
+  const untimely = transaction.deliverBy && untimeliness(transaction.deliverBy, extensions, host);
+  if (untimely !== undefined) return { kind: "refused", error: untimely };
   if (transaction.binary && !extensions.binaryMime) {
     return { kind: "refused", error: binaryFailure(host) };
   }
   const smtputf8 = transaction.smtputf8 || !isAscii(reversePath) || !recipients.every(isAscii);
   if (smtputf8 && !extensions.smtputf8) return planInAscii(transaction, extensions, host);
   return planFor(transaction, { reversePath, recipients, smtputf8 }, extensions, host);
+}
+
+/** Why a message cannot go to this host that is to come back unless it is in time; undefined when it can. */
+function untimeliness(
+  { seconds, mode }: DeliverBy,
+  { leastDeliverBy }: Extensions,
+  host: Host,
+): DeliveryError | undefined {
+  if (mode === "notify") return undefined;
+  if (seconds < 1) return deliverByFailure("over", host);
+  if (leastDeliverBy === undefined) return deliverByFailure("not offered", host);
+  return seconds < leastDeliverBy ? deliverByFailure("too short", host) : undefined;
 }
 
 /**
@@ -143,6 +162,8 @@ function planFor(
   const { priority } = transaction;
   if (priority !== undefined && extensions.mtPriority) mail += ` MT-PRIORITY=${priority}`;
   if (transaction.requireTls) mail += " REQUIRETLS";
+  const { deliverBy } = transaction;
+  if (deliverBy && extensions.leastDeliverBy !== undefined) mail += ` BY=${byValue(deliverBy)}`;
   const plain = recipients.map((one) => rcptFor(one, host));
   const framing = transaction.binary ? "chunks" : "data";
   const { dsn } = transaction;

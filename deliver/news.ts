@@ -6,13 +6,14 @@
  */
 import type { RetrySchedule } from "../config/config.ts";
 import type { DsnAction } from "../message/dsn.ts";
+import { isRelayTold, lateNoticeTime, returnTime } from "./deliver_by.ts";
 import { isWanted } from "../message/dsn_request.ts";
 import type { QueuedMessage, RecipientStatus } from "../queue/queue.ts";
 import { releaseOf } from "../queue/state.ts";
 
 /** When a message is given up, ms since 1970. */
 export function expiry(message: QueuedMessage, schedule: RetrySchedule): number {
-  return releaseOf(message) + schedule.lifetime;
+  return Math.min(releaseOf(message) + schedule.lifetime, returnTime(message));
 }
 
 /**
@@ -26,9 +27,11 @@ export function delayNoticeTime(
   { delayNotice, unaskedDelayNotice }: RetrySchedule,
 ): number {
   const { envelope, recipients } = message;
-  if (envelope.dsn === undefined && unaskedDelayNotice === 0) return Infinity;
+  const late = lateNoticeTime(message);
+  if (envelope.dsn === undefined && unaskedDelayNotice === 0 && late === undefined) return Infinity;
   if (envelope.reversePath === "" || recipients[index]!.delayTold) return Infinity;
   const asked = isWanted(envelope.dsn, index, "DELAY");
+  if (asked !== false && late !== undefined) return late;
   if (asked) return releaseOf(message) + delayNotice;
   const isToBeTold = asked === undefined && unaskedDelayNotice > 0;
   return isToBeTold ? releaseOf(message) + unaskedDelayNotice : Infinity;
@@ -81,13 +84,17 @@ export function hasNews(message: QueuedMessage, now: number, schedule: RetrySche
 
 /**
  * What a recipient is that a next hop took: `relayed` where the sender wants to hear
- * of it and the next hop, which does not offer DSN, will not tell (RFC 3461 §5.2.2).
+ * of it and the next hop, which does not offer DSN, will not tell (RFC 3461 §5.2.2), or
+ * does not keep the time that the sender set (RFC 2852).
  */
 export function statusWhenTaken(
   { envelope }: QueuedMessage,
   index: number,
-  hopTells: boolean,
+  { tells, keepsTime }: { readonly tells: boolean; readonly keepsTime?: true },
 ): RecipientStatus {
-  if (hopTells || envelope.reversePath === "") return "delivered";
+  if (envelope.reversePath === "") return "delivered";
+  const isNever = envelope.dsn?.recipients?.[index]?.notify?.length === 0;
+  if (!isNever && isRelayTold(envelope.deliverBy, keepsTime ?? false)) return "relayed";
+  if (tells) return "delivered";
   return isWanted(envelope.dsn, index, "SUCCESS") ? "relayed" : "delivered";
 }

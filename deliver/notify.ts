@@ -17,6 +17,7 @@ import {
   type DsnRecipient,
   RETURNED_CONTENT,
 } from "../message/dsn.ts";
+import { deliverByTime } from "../message/deliver_by.ts";
 import { isWanted } from "../message/dsn_request.ts";
 import type { Envelope } from "../message/envelope.ts";
 import type { Claim, Content, Queue, QueuedMessage, RecipientChange } from "../queue/queue.ts";
@@ -111,7 +112,7 @@ async function tell(
 /** What a notification says that its envelope does not. */
 export type DsnFacts = Omit<
   DsnInput,
-  "hostname" | "now" | "random" | "reversePath" | "envid" | "headersOnly"
+  "hostname" | "now" | "random" | "reversePath" | "envid" | "deliverBy" | "headersOnly"
 >;
 
 /**
@@ -120,7 +121,7 @@ export type DsnFacts = Omit<
  * @throws {QueueError} when it could not be made durable.
  */
 export async function queueDsn(
-  { reversePath, dsn, requireTls }: Envelope,
+  { reversePath, dsn, requireTls, deliverBy }: Envelope,
   facts: DsnFacts,
   { queue, hostname, clock, random }: Omit<NotifyDeps, "schedule">,
 ): Promise<string> {
@@ -129,6 +130,7 @@ export async function queueDsn(
     hostname,
     reversePath,
     envid: dsn?.envid,
+    deliverBy: deliverBy && deliverByTime(deliverBy, facts.arrived),
     // RFC 3461 §4.3: only of what failed is more than the header section returned.
     headersOnly: facts.action !== "failed" || dsn?.ret === "HDRS",
     now: clock.now(),

@@ -29,8 +29,16 @@ import type { Host } from "./route.ts";
 
 /** What became of one recipient. */
 export type RecipientOutcome =
-  /** `tells`: whether the host, which offers DSN, tells the sender what it wants to know of it. */
-  | { readonly kind: "delivered"; readonly reply: string; readonly tells: boolean }
+  /**
+   * `tells`: whether the host, which offers DSN, tells the sender what it wants to know of it;
+   * `keepsTime`: whether it knows of the time in which the message is to be delivered (RFC 2852).
+   */
+  | {
+    readonly kind: "delivered";
+    readonly reply: string;
+    readonly tells: boolean;
+    readonly keepsTime?: true;
+  }
   | { readonly kind: "failed"; readonly error: DeliveryError };
 
 /** What became of a transaction. */
@@ -275,8 +283,10 @@ class Run {
   #judged(reply: SmtpReply): void {
     if (reply.code >= 400) return this.#decide(this.#failed("final dot", reply));
     this.#standing = "clean";
-    const tells = this.#context.extensions.dsn;
-    this.#decide({ kind: "delivered", reply: replyText(reply), tells });
+    const { dsn: tells, leastDeliverBy } = this.#context.extensions;
+    const keepsTime = this.#transaction.deliverBy && leastDeliverBy !== undefined;
+    const timing = keepsTime && { keepsTime };
+    this.#decide({ kind: "delivered", reply: replyText(reply), tells, ...timing });
   }
 
   /** The host waits for content that is for nobody: RFC 2920 §3.1 ends it at once. What it says to that decides nothing. */

@@ -49,6 +49,8 @@ export interface DsnInput {
   readonly envid?: string;
   /** When the original was accepted, ms since 1970. */
   readonly arrived: number;
+  /** When the original was to be delivered, ms since 1970, where its sender said so (RFC 2852 §5). */
+  readonly deliverBy?: number;
   /** The size of the original's content, octets. */
   readonly size: number;
   /** The start of the original's content: all of it, or at least its first `RETURNED_CONTENT` octets. */

@@ -18,7 +18,8 @@ export function deliveryStatus(input: DsnInput, utf8: boolean): string {
   const message = envelopeId(input.envid) +
     foldField("Reporting-MTA", `dns; ${input.hostname}`) +
     foldField("X-Deno-SMTP-Server-Queue-ID", input.id) +
-    foldField("Arrival-Date", rfc5322Date(input.arrived));
+    foldField("Arrival-Date", rfc5322Date(input.arrived)) +
+    dateField("Deliver-By-Date", input.deliverBy);
   const recipients = input.recipients.map((one) => recipientFields(input.action, one, utf8));
   return [message, ...recipients].join("\r\n");
 }

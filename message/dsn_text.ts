@@ -37,7 +37,7 @@ export function explanation(input: DsnInput): string {
   ].join("\r\n");
 }
 
-function opening({ action, arrived, recipients, id }: DsnInput): string {
+function opening({ action, arrived, recipients, id, deliverBy }: DsnInput): string {
   const several = recipients.length > 1;
   const whom = several ? `these ${recipients.length} recipients` : "this recipient";
   const message = `Your message, accepted on ${rfc5322Date(arrived)} as ${id},`;
@@ -48,8 +48,9 @@ function opening({ action, arrived, recipients, id }: DsnInput): string {
       return `${message} has not been delivered to ${whom} yet. It is being tried further; ` +
         "you need not send it again.";
     case "relayed":
-      return `${message} was handed on for ${whom}, to a mail system that sends no ` +
-        "notifications. You will only hear more if it fails there.";
+      return `${message} was handed on for ${whom}, to a mail system that ` +
+        (deliverBy === undefined ? "sends no notifications. " : "may not tell how it goes on. ") +
+        "You will only hear more if it fails there.";
     case "delivered":
       return `${message} was delivered to ${whom}.`;
   }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { DeliverBy } from "./deliver_by.ts";
 import type { DsnRequest } from "./dsn_request.ts";
 
 /** The TLS session of a connection. */
@@ -60,4 +61,6 @@ export interface Envelope {
   readonly dsn?: DsnRequest;
   /** Whether it may go over verified TLS only, to hosts that see to the same (REQUIRETLS, RFC 8689). */
   readonly requireTls?: true;
+  /** When it is to be delivered (RFC 2852); absent where that is left to us. */
+  readonly deliverBy?: DeliverBy;
 }

@@ -99,6 +99,12 @@ export class Extensions {
     return this.keywords.has("DSN");
   }
 
+  /** The least time that it takes on itself to deliver in, seconds (RFC 2852 §2); undefined where it knows of no such times. */
+  get leastDeliverBy(): number | undefined {
+    const words = this.keywords.get("DELIVERBY");
+    return words && Number(/^[0-9]{1,9}/.exec(words[0] ?? "")?.[0] ?? 0);
+  }
+
   /** RFC 8689. */
   get requireTls(): boolean {
     return this.keywords.has("REQUIRETLS");

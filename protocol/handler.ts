@@ -6,6 +6,7 @@
  * @module
  */
 import type { MaybePromise } from "../base/maybe_promise.ts";
+import type { DeliverBy } from "../message/deliver_by.ts";
 import type { DsnRequest, RecipientRequest } from "../message/dsn_request.ts";
 import type { ClientInfo, Envelope } from "../message/envelope.ts";
 import type { Authenticator } from "./auth.ts";
@@ -30,6 +31,8 @@ export interface MailCommand extends Pick<DsnRequest, "ret" | "envid"> {
   readonly priority?: number;
   /** Whether REQUIRETLS was given (RFC 8689). */
   readonly requireTls?: true;
+  /** The BY parameter (RFC 2852). */
+  readonly deliverBy?: DeliverBy;
   /** The AUTH parameter (RFC 4954 §5): who submitted the message, as somebody says; `""` for `<>`. */
   readonly submitter?: string;
 }

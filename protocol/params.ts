@@ -1,7 +1,7 @@
 /**
  * The parameters of MAIL and RCPT (RFC 5321 §4.1.1.11): SIZE (RFC 1870), BODY
- * (RFC 6152, RFC 3030), SMTPUTF8 (RFC 6531), REQUIRETLS (RFC 8689), RET and ENVID
- * (RFC 3461) and AUTH (RFC 4954) for MAIL, NOTIFY and ORCPT (RFC 3461) for RCPT. A
+ * (RFC 6152, RFC 3030), SMTPUTF8 (RFC 6531), REQUIRETLS (RFC 8689), BY (RFC 2852), RET
+ * and ENVID (RFC 3461) and AUTH (RFC 4954) for MAIL, NOTIFY and ORCPT (RFC 3461) for RCPT. A
  * keyword that is not offered is answered 555 5.5.4, anything else that is wrong
  * 501 5.5.4.
  *
@@ -9,6 +9,7 @@
  */
 import type { RecipientRequest } from "../message/dsn_request.ts";
 import type { Offer } from "./command_table.ts";
+import { BY_LENGTH, parseBy } from "./deliver_by.ts";
 import {
   MAIL_DSN_LENGTH,
   parseEnvid,
@@ -37,15 +38,16 @@ export function mailKeywords(
   const bodies = binaryMime ? ["8BITMIME", "BINARYMIME"] : ["8BITMIME"];
   // RFC 8689 §2: of no use, and not to be announced, where the message has come in plaintext.
   const secured = tls ? ["REQUIRETLS"] : [];
-  const always = [`SIZE ${messageSize}`, ...bodies, "SMTPUTF8"];
+  const always = [`SIZE ${messageSize}`, ...bodies, "SMTPUTF8", "DELIVERBY"];
   return [...always, ...secured, ...submissionKeywords(submission)];
 }
 
 /** What the parameters of MAIL say. */
 export type MailParams = Omit<MailCommand, "reversePath">;
 
-/** Octets that parameters add to the line of MAIL: SIZE (RFC 1870 §6), BODY (RFC 3030 §3), SMTPUTF8 (RFC 6531 §3.1), REQUIRETLS (RFC 8689 §2), RET and ENVID, AUTH (RFC 4954 §3). */
-export const MAIL_LENGTH: number = 26 + 17 + 10 + 11 + MAIL_DSN_LENGTH + SUBMISSION_LENGTH + 500;
+/** Octets that parameters add to the line of MAIL: SIZE (RFC 1870 §6), BODY (RFC 3030 §3), SMTPUTF8 (RFC 6531 §3.1), REQUIRETLS (RFC 8689 §2), BY (RFC 2852 §2), RET and ENVID, AUTH (RFC 4954 §3). */
+export const MAIL_LENGTH: number = 26 + 17 + 10 + 11 + BY_LENGTH + MAIL_DSN_LENGTH +
+  SUBMISSION_LENGTH + 500;
 /** Octets that parameters add to the line of RCPT. */
 export const RCPT_LENGTH: number = RCPT_DSN_LENGTH;
 /** Octets that parameters add to any line. */
@@ -109,6 +111,8 @@ function parseMailParam({ keyword, value }: Param): Parsed<Partial<MailParams>> 
     case "REQUIRETLS":
       if (value !== undefined) return refused(501, "5.5.4", "REQUIRETLS takes no value");
       return parsed({ requireTls: true });
+    case "BY":
+      return parseBy(value);
     case "RET":
       return parseRet(value);
     case "ENVID":

@@ -41,16 +41,17 @@ function dsnRequest({ mail, requests }: Transaction): DsnRequest | undefined {
 /** What most senders do not ask for; undefined when nothing of it was. */
 function wishesIn(
   transaction: Transaction,
-): Pick<Envelope, "dsn" | "release" | "priority" | "requireTls"> | undefined {
-  const { release, priority, requireTls } = transaction.mail;
+): Pick<Envelope, "dsn" | "release" | "priority" | "requireTls" | "deliverBy"> | undefined {
+  const { release, priority, requireTls, deliverBy } = transaction.mail;
   const dsn = dsnRequest(transaction);
   const isNone = dsn === undefined && release === undefined && priority === undefined &&
-    requireTls === undefined;
+    requireTls === undefined && deliverBy === undefined;
   return isNone ? undefined : {
     ...(dsn && { dsn }),
     ...(release !== undefined && { release }),
     ...(priority !== undefined && { priority }),
     ...(requireTls && { requireTls }),
+    ...(deliverBy && { deliverBy }),
   };
 }
 

@@ -48,12 +48,12 @@ export type Reading =
 
 /**
  * Octets by which extensions make a command's line longer: MAIL by SIZE, BODY, SMTPUTF8,
- * RET and ENVID, AUTH, HOLDUNTIL, MT-PRIORITY and REQUIRETLS (RFC 1870, 6152, 6531, 3461,
- * 4954, 4865, 6710, 8689), RCPT by NOTIFY and ORCPT (RFC 3461), AUTH by its initial response
- * (RFC 4954).
+ * RET and ENVID, AUTH, HOLDUNTIL, MT-PRIORITY, REQUIRETLS and BY (RFC 1870, 6152, 6531,
+ * 3461, 4954, 4865, 6710, 8689, 2852), RCPT by NOTIFY and ORCPT (RFC 3461), AUTH by its
+ * initial response (RFC 4954).
  */
 const EXTENSIONS = new Map([
-  ["MAIL", 26 + 17 + 10 + 11 + 9 + 107 + 500 + 46 + 15],
+  ["MAIL", 26 + 17 + 10 + 11 + 17 + 9 + 107 + 500 + 46 + 15],
   ["RCPT", 29 + 507],
   ["AUTH", 12288],
 ]);

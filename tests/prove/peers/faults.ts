@@ -57,9 +57,9 @@ export const FAULTS: readonly PeersFault[] = [
     name: "takes every recipient for delivered when one is",
     file: "deliver/settle.ts",
     original:
-      'if (outcome.kind === "delivered") {\n    return { index, status: statusWhenTaken(message, index, outcome.tells)',
+      'if (outcome.kind === "delivered") {\n    return { index, status: statusWhenTaken(message, index, outcome)',
     planted:
-      'if (outcome.kind === "delivered" || anyDelivered) {\n    return { index, status: statusWhenTaken(message, index, false)',
+      'if (outcome.kind === "delivered" || anyDelivered) {\n    return { index, status: statusWhenTaken(message, index, { tells: false })',
     stages: ["mixed, taken"],
   },
   {
