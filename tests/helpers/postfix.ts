@@ -3,7 +3,9 @@
  * and holds it, so that its own tools can tell what it took. Only root can start it;
  * whoever is not has to be allowed to use sudo.
  */
+import type { Certificate } from "../../config/config.ts";
 import type { Host } from "../../deliver/route.ts";
+import { runCommand } from "./command.ts";
 import { freePort } from "./free_port.ts";
 import { withTempDir } from "./temp_dir.ts";
 import { tool } from "./tools.ts";
@@ -11,12 +13,28 @@ import { tool } from "./tools.ts";
 /** What starts a command as root. */
 const AS_ROOT = Deno.uid() === 0 ? [] : ["sudo", "-n"];
 
+/** What it calls itself. */
+const HOSTNAME = "mx.postfix.test";
+
 /** The recipient who is told to come again later; all others are taken. */
 export const BUSY = "busy@there.test";
 
 /** Whether it can be had here. */
 export const hasPostfix: boolean = tool("postfix") !== undefined && tool("postcat") !== undefined &&
   (Deno.uid() === 0 || tool("sudo") !== undefined);
+
+/** Whether it can be had here with users who log in. */
+export const hasPostfixLogin: boolean = hasPostfix && tool("saslpasswd2") !== undefined;
+
+/** Who has to log in, over TLS, before Postfix takes any mail. */
+export interface PostfixLogin {
+  readonly user: string;
+  readonly password: string;
+  /** The mechanisms that are offered, by their names. */
+  readonly mechanisms: readonly string[];
+  /** What it shows. */
+  readonly certificate: Certificate;
+}
 
 /** The host that Postfix hands its mail to, over TLS that it does not verify, after a login. */
 export interface PostfixRelay {
@@ -34,6 +52,7 @@ export interface PostfixOptions {
   readonly address?: string;
   /** Default a free one. */
   readonly port?: number;
+  readonly login?: PostfixLogin;
   /** With one it hands its mail on instead of holding it. */
   readonly relay?: PostfixRelay;
 }
@@ -55,7 +74,7 @@ export class Postfix {
   static async use(
     discard: readonly string[],
     check: (postfix: Postfix) => Promise<void>,
-    { address = "127.0.0.1", port = freePort(address), relay }: PostfixOptions = {},
+    { address = "127.0.0.1", port = freePort(address), login, relay }: PostfixOptions = {},
   ): Promise<void> {
     await withTempDir(async (directory) => {
       await Deno.chmod(directory, 0o755); // its processes are not root's
@@ -63,14 +82,16 @@ export class Postfix {
       for (const name of ["etc", "queue", "data"]) await Deno.mkdir(`${directory}/${name}`);
       await Deno.writeTextFile(
         `${config}/main.cf`,
-        mainCf(directory, address, discard) + (relay ? relayCf(relay) : HOLD_CF),
+        mainCf(directory, address, discard) + (relay ? relayCf(relay) : HOLD_CF) +
+          (login ? loginCf(config) : ""),
       );
       await Deno.writeTextFile(`${config}/master.cf`, masterCf(`${address}:${port}`));
-      await rootly("chown", "postfix", `${directory}/data`);
+      if (login !== undefined) await addUser(config, login);
       await rootly("chown", "-R", "root", config, `${directory}/queue`);
+      await rootly("chown", "-R", "postfix", `${directory}/data`);
       try {
         await rootly(tool("postfix")!, "-c", config, "start");
-        await check(new Postfix({ name: "mx.postfix.test", address, port }, config));
+        await check(new Postfix({ name: HOSTNAME, address, port }, config));
       } finally {
         await rootly(tool("postfix")!, "-c", config, "stop");
         await rootly("rm", "-rf", `${directory}/queue`, `${directory}/data`, config);
@@ -92,6 +113,37 @@ export class Postfix {
   }
 }
 
+/** Makes the user known to Cyrus SASL, by a database of this Postfix's own. */
+async function addUser(config: string, login: PostfixLogin): Promise<void> {
+  // Among Postfix's own data, since smtpd is not root when it reads it.
+  const database = `${config}/../data/sasldb2`;
+  const { user, password, mechanisms, certificate: { cert, key } } = login;
+  await Deno.writeTextFile(`${config}/cert.pem`, `${key}\n${cert}\n`);
+  const settings = [
+    "pwcheck_method: auxprop",
+    "auxprop_plugin: sasldb",
+    `mech_list: ${mechanisms.join(" ")}`,
+    `sasldb_path: ${database}`,
+  ];
+  // Debian's Postfix looks there, others where cyrus_sasl_config_path says.
+  await Deno.mkdir(`${config}/sasl`);
+  await Deno.writeTextFile(`${config}/sasl/smtpd.conf`, settings.join("\n") + "\n");
+  const args = ["-p", "-c", "-u", HOSTNAME, "-f", database, user];
+  await runCommand({ path: tool("saslpasswd2")!, args, input: password });
+}
+
+function loginCf(config: string): string {
+  return `smtpd_sasl_auth_enable = yes
+smtpd_sasl_path = smtpd
+cyrus_sasl_config_path = ${config}/sasl
+smtpd_sasl_local_domain = ${HOSTNAME}
+smtpd_tls_security_level = may
+smtpd_tls_auth_only = yes
+smtpd_tls_chain_files = ${config}/cert.pem
+smtpd_relay_restrictions = permit_sasl_authenticated, reject
+`;
+}
+
 async function rootly(...command: string[]): Promise<string> {
   const [program, ...args] = [...AS_ROOT, ...command];
   const options = { args, stdin: "null" } as const;
@@ -107,7 +159,7 @@ queue_directory = ${directory}/queue
 data_directory = ${directory}/data
 maillog_file = ${directory}/data/mail.log
 maillog_file_prefixes = ${directory}
-myhostname = mx.postfix.test
+myhostname = ${HOSTNAME}
 mydestination =
 alias_maps =
 alias_database =
