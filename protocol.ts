@@ -17,12 +17,12 @@ import {
   type AuthTurn,
   offeredMechanisms,
   openAuth,
-  parseAuth,
 } from "./protocol/auth.ts";
 import { ask, repeat, whenThere } from "./protocol/ask.ts";
 import { Budget } from "./protocol/budget.ts";
-import { type ChunkCommand, parseChunk } from "./protocol/chunk_reader.ts";
+import type { ChunkCommand } from "./protocol/chunk_reader.ts";
 import * as syntax from "./protocol/command_syntax.ts";
+import * as forms from "./protocol/command_forms.ts";
 import { type CommandTable, commandTable } from "./protocol/command_table.ts";
 import { Content } from "./protocol/content.ts";
 import { ehloReply, helpReply } from "./protocol/ehlo.ts";
@@ -33,16 +33,14 @@ import type {
   SessionOptions,
   Step,
 } from "./protocol/handler.ts";
-import { parseEtrn, startQueue } from "./protocol/inquiries.ts";
+import { startQueue } from "./protocol/inquiries.ts";
 import { Input } from "./protocol/input.ts";
 import { LineReader } from "./protocol/line_reader.ts";
-import { limitsKeyword } from "./protocol/limits.ts";
 import { mailObstacle, rcptObstacle } from "./protocol/obstacles.ts";
 import * as params from "./protocol/params.ts";
 import * as replies from "./protocol/replies.ts";
 import { formatReply, isPositive, reply, replyBytes, type SmtpReply } from "./protocol/reply.ts";
 import {
-  ALWAYS,
   type AuthState,
   bdatState,
   type ChunkState,
@@ -64,20 +62,8 @@ import {
   type Transaction,
   withoutFingerprint,
 } from "./protocol/transaction.ts";
-import {
-  claimedClient,
-  type ClientClaims,
-  parseXclient,
-  XCLIENT_KEYWORD,
-} from "./protocol/xclient.ts";
+import { claimedClient, type ClientClaims } from "./protocol/xclient.ts";
 import { understand, type Vocabulary } from "./protocol/understand.ts";
-
-/** Where a command that brings no message nearer is legal: everywhere. */
-const IDLE = { states: ALWAYS, idle: true };
-/** Likewise, where the reply has to be waited for before anything else is sent. */
-const IDLE_LAST = { ...IDLE, last: true };
-/** A command of which only the verb is known. */
-const UNLISTED = { states: ALWAYS, unlisted: true };
 
 /**
  * Replies that are sent before more commands are run, in characters. Some commands
@@ -92,82 +78,22 @@ const NOTHING: Bytes = new Uint8Array(0);
 export class ServerSession {
   /** Every command there is: the only dispatcher, and what EHLO and HELP list. */
   static readonly #commands: CommandTable<ServerSession, CommandState> = commandTable((row) => [
-    row("EHLO domain", IDLE_LAST, syntax.helo, (session, name) => session.#hello("EHLO", name)),
-    row("HELO domain", IDLE_LAST, syntax.helo, (session, name) => session.#hello("HELO", name)),
-    row(
-      "MAIL FROM:<reverse-path> [parameters]",
-      {
-        states: ["greeted"],
-        utf8: true,
-        longer: params.MAIL_LENGTH,
-        keywords: params.mailKeywords,
-      },
-      syntax.mail,
-      (session, mail) => session.#mail(mail),
-    ),
-    row(
-      "RCPT TO:<forward-path> [parameters]",
-      {
-        states: ["mail"],
-        utf8: true,
-        longer: params.RCPT_LENGTH,
-        keywords: (offer) => ["DSN", limitsKeyword(offer.limits)],
-      },
-      syntax.rcpt,
-      (session, rcpt) => session.#rcpt(rcpt),
-    ),
-    row("DATA", { states: ["mail"], last: true }, syntax.nothing, (session) => session.#data()),
-    row(
-      "BDAT octets [LAST]",
-      // Where it is out of order, the octets of its chunk come all the same.
-      { states: ALWAYS, keywords: () => ["CHUNKING"] },
-      parseChunk,
-      (session, chunk) => session.#bdat(chunk),
-    ),
-    row("RSET", IDLE, syntax.nothing, (session) => session.#rset()),
-    row("NOOP [text]", IDLE_LAST, syntax.anything, () => replies.OK),
-    row("VRFY address", IDLE_LAST, syntax.something, (session, text) => session.#verify(text)),
-    row(
-      "HELP [command]",
-      { ...IDLE, keywords: () => ["HELP"] },
-      syntax.anything,
-      (_, topic) => helpReply(ServerSession.#commands, topic),
-    ),
-    row(
-      "ETRN domain",
-      { states: ["greeted"], idle: true, keywords: ({ etrn }) => etrn ? ["ETRN"] : [] },
-      parseEtrn,
-      (session, domain) => session.#startQueue(domain),
-    ),
-    row(
-      "STARTTLS",
-      { states: ["greeted", "mail"], keywords: (offer) => offer.startTls ? ["STARTTLS"] : [] },
-      syntax.nothing,
-      (session) => session.#startTls(),
-    ),
-    row(
-      "AUTH mechanism [initial-response]",
-      {
-        states: ["greeted"],
-        longer: AUTH_LINE_LENGTH,
-        keywords: ({ mechanisms }) =>
-          mechanisms.length > 0 ? [["AUTH", ...mechanisms].join(" ")] : [],
-      },
-      parseAuth,
-      (session, auth) => session.#auth(auth),
-    ),
-    row(
-      "XCLIENT attribute=value ...",
-      {
-        states: ["connected", "greeted"],
-        idle: true,
-        keywords: ({ xclient }) => xclient ? [XCLIENT_KEYWORD] : [],
-      },
-      parseXclient,
-      (session, claims) => session.#xclient(claims),
-    ),
-    row("QUIT", { states: ALWAYS }, syntax.nothing, (session) => session.#quit()),
-    row("EXPN", UNLISTED, syntax.anything, (session) => session.#notImplemented()),
+    row(forms.EHLO, (session, name) => session.#hello("EHLO", name)),
+    row(forms.HELO, (session, name) => session.#hello("HELO", name)),
+    row(forms.MAIL, (session, mail) => session.#mail(mail)),
+    row(forms.RCPT, (session, rcpt) => session.#rcpt(rcpt)),
+    row(forms.DATA, (session) => session.#data()),
+    row(forms.BDAT, (session, chunk) => session.#bdat(chunk)),
+    row(forms.RSET, (session) => session.#rset()),
+    row(forms.NOOP, () => replies.OK),
+    row(forms.VRFY, (session, text) => session.#verify(text)),
+    row(forms.HELP, (_, topic) => helpReply(ServerSession.#commands, topic)),
+    row(forms.ETRN, (session, domain) => session.#startQueue(domain)),
+    row(forms.STARTTLS, (session) => session.#startTls()),
+    row(forms.AUTH, (session, auth) => session.#auth(auth)),
+    row(forms.XCLIENT, (session, claims) => session.#xclient(claims)),
+    row(forms.QUIT, (session) => session.#quit()),
+    row(forms.EXPN, (session) => session.#notImplemented()),
   ]);
 
   readonly #options: SessionOptions;

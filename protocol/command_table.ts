@@ -1,6 +1,6 @@
 /**
- * The shape of the command table: what a row says of its command, and how a parser
- * and a handler become one. The table itself is in `protocol.ts`.
+ * The shape of the command table: what a row says of its command, and how a form and
+ * a handler become one. The table itself is in `protocol.ts`.
  *
  * @module
  */
@@ -67,11 +67,17 @@ export type CommandTable<Session, State extends string> = ReadonlyMap<
   Command<Session, State>
 >;
 
+/** How a command is written, when it is legal, and how its argument is read. */
+export interface CommandForm<T, State extends string> extends CommandFacts<State> {
+  /** How it is written; the first word is the verb. */
+  readonly usage: string;
+  /** Reads the argument. */
+  readonly parse: (argument: string) => Parsed<T>;
+}
+
 /** Makes a row; whatever type lies between parser and handler is its own affair. */
 export type RowMaker<Session, State extends string> = <T>(
-  usage: string,
-  facts: CommandFacts<State>,
-  parse: (argument: string) => Parsed<T>,
+  form: CommandForm<T, State>,
   handle: (session: Session, value: T) => MaybePromise<SmtpReply | undefined>,
 ) => Command<Session, State>;
 
@@ -82,9 +88,8 @@ export type RowMaker<Session, State extends string> = <T>(
 export function commandTable<Session, State extends string>(
   write: (row: RowMaker<Session, State>) => readonly Command<Session, State>[],
 ): CommandTable<Session, State> {
-  const rows = write((usage, facts, parse, handle) => ({
-    ...facts,
-    usage,
+  const rows = write(({ parse, ...form }, handle) => ({
+    ...form,
     read: (argument) => {
       const result = parse(argument);
       return result.ok ? parsed((session) => handle(session, result.value)) : result;
