@@ -14,7 +14,7 @@ import { ServerSession } from "./protocol.ts";
 import type { SessionHandler, SessionOptions } from "./protocol/handler.ts";
 import { reply, replyBytes, SHUTTING_DOWN, type SmtpReply } from "./protocol/reply.ts";
 import { ConnectionCount, type Room } from "./transport/connection_count.ts";
-import { Connection, type Endpoint, endpoint, TimeoutError } from "./transport/connection.ts";
+import { Connection, endpoint, type Peer, TimeoutError } from "./transport/connection.ts";
 import { Deadlines } from "./transport/deadlines.ts";
 import { type BoundAddress, listen, type Listening } from "./transport/listen.ts";
 import { introduce, ProxyError } from "./transport/proxied.ts";
@@ -44,7 +44,7 @@ export interface TransportOptions {
   readonly proxies: (address: string) => boolean;
   /** A client came to a listener: gives who answers it, or the reply that turns it away. */
   readonly welcome: (
-    peer: Endpoint,
+    peer: Peer,
     listener: BoundAddress,
   ) => MaybePromise<SessionHandler | SmtpReply>;
   /**
@@ -253,7 +253,7 @@ export class Transport {
     return !await connection.isQuiet(limits.greetPause, clock);
   }
 
-  async #welcome(peer: Endpoint, listener: BoundAddress): Promise<SessionHandler | SmtpReply> {
+  async #welcome(peer: Peer, listener: BoundAddress): Promise<SessionHandler | SmtpReply> {
     try {
       return await this.#options.welcome(peer, listener);
     } catch (error) {

@@ -85,10 +85,15 @@ export class Logins {
     this.failures = new LoginFailures(options.config.limits, options.clock);
   }
 
-  /** The logins of a new connection; its client's failures do not count against others where it is trusted. */
-  async connection(isTrusted: boolean): Promise<ConnectionLogins> {
-    await this.options.userFile?.current();
-    return new ConnectionLogins(this, isTrusted);
+  /**
+   * The logins of a new connection; its client's failures do not count against others
+   * where it is trusted. A user whom a trusted proxy names has logged in there, and
+   * has the rights that the file of the users gives.
+   */
+  async connection(isTrusted: boolean, named?: string): Promise<ConnectionLogins> {
+    const users = await this.options.userFile?.current();
+    const user = named === undefined ? undefined : users?.find(named);
+    return new ConnectionLogins(this, isTrusted, user && { user: user.name, from: user.from });
   }
 
   /** Whether a password is that of a user; takes as long for a name that nobody has. */
@@ -134,8 +139,9 @@ export class ConnectionLogins implements Authenticator {
   #identity: Identity | undefined;
 
   /** Made by {@linkcode Logins.connection}. */
-  constructor(logins: Logins, isTrusted: boolean) {
+  constructor(logins: Logins, isTrusted: boolean, identity?: Identity) {
     this.#logins = logins;
+    this.#identity = identity;
     this.#isTrusted = isTrusted;
     this.needsTls = !logins.options.config.authWithoutTls;
   }

@@ -28,7 +28,7 @@ import type {
 import type { Inquiries } from "../protocol/inquiries.ts";
 import { LOCAL_ERROR, reply, replyText, type SmtpReply } from "../protocol/reply.ts";
 import { type Draft, type Queue, QueueError } from "../queue/queue.ts";
-import type { Endpoint } from "../transport/connection.ts";
+import type { Endpoint, Peer } from "../transport/connection.ts";
 import { tellDelivered } from "./delivered.ts";
 import type { BoundAddress } from "../transport/listen.ts";
 import type { Events } from "./events.ts";
@@ -92,13 +92,13 @@ export class Receiver {
   }
 
   /** Who answers a new connection to a listener, or the reply that turns it away. */
-  welcome(peer: Endpoint, listener: BoundAddress): MaybePromise<SessionHandler | SmtpReply> {
+  welcome(peer: Peer, listener: BoundAddress): MaybePromise<SessionHandler | SmtpReply> {
     const { hooks } = this.#options;
     const session = this.#session(peer, listener);
     return hooks.connect === undefined ? session : this.#askConnect(hooks.connect, peer, session);
   }
 
-  #session({ address }: Endpoint, { role }: BoundAddress): MaybePromise<SessionHandler> {
+  #session({ address, user }: Peer, { role }: BoundAddress): MaybePromise<SessionHandler> {
     const { relay, logins } = this.#options;
     const trusted = relay.trusts(address);
     const own = {
@@ -107,7 +107,7 @@ export class Receiver {
       allowance: trusted ? undefined : this.#limits.allowance(address),
     };
     if (role === "mx") return new ReceivingSession(this.#options, own);
-    return logins.connection(trusted).then((authenticator) =>
+    return logins.connection(trusted, user).then((authenticator) =>
       new ReceivingSession(this.#options, { ...own, authenticator })
     );
   }

@@ -19,6 +19,12 @@ export interface Endpoint {
   readonly port: number;
 }
 
+/** Who came: an endpoint, and who has logged in there, where one who is trusted says so. */
+export interface Peer extends Endpoint {
+  /** The user's name. */
+  readonly user?: string;
+}
+
 /** A deadline passed. */
 export class TimeoutError extends Error {
   /** Makes one. */

@@ -13,7 +13,7 @@ import type { TlsChannel } from "../message/envelope.ts";
 import type { ServerSession } from "../protocol.ts";
 import type { SessionHandler } from "../protocol/handler.ts";
 import { reply, replyBytes, SHUTTING_DOWN, type SmtpReply, TIMED_OUT } from "../protocol/reply.ts";
-import type { Connection, Endpoint } from "./connection.ts";
+import type { Connection, Peer } from "./connection.ts";
 import { ContentRate } from "./content_rate.ts";
 import type { Awaited, ReadBuffers } from "./read_buffers.ts";
 import type { ServerTls } from "./server_tls.ts";
@@ -29,7 +29,7 @@ export interface Serving {
   /** What is read into. */
   readonly buffers: ReadBuffers;
   /** Who answers another client that the connection is used for, or the reply that turns it away. */
-  readonly welcome: (peer: Endpoint) => Promise<SessionHandler | SmtpReply>;
+  readonly welcome: (peer: Peer) => Promise<SessionHandler | SmtpReply>;
 }
 
 const TOO_SLOW = reply(421, "4.4.2", "Content arrives too slowly");
