@@ -87,7 +87,8 @@ export const FAULTS: readonly OrderFault[] = [
     breaks: "recorded as ended before its end",
     file: "deliver/notify.ts",
     original: "const { id } = await draft.commit({",
-    planted: "const { id } = draft;\n  void draft.commit({",
+    planted: "const { id } = draft;\n  " +
+      "((envelope: Envelope) => setTimeout(() => void draft.commit(envelope), 20))({",
   },
   {
     name: "removes files before the message is durably noted as done",
