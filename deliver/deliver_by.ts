@@ -29,10 +29,26 @@ export function lateNoticeTime(
 }
 
 /**
- * Whether the sender is to be told that the message has gone on: to a host that does
- * not know of the time (§4.1.4.2), or to any, when it traces its way (§4.1.4).
+ * Whether the sender is to be told that the message has gone on: before the time is
+ * over to a host that does not know of it (§4.1.4.2), or to any, when it traces its way
+ * (§4.1.4).
+ *
+ * @param left what of the time is left
  */
-export function isRelayTold(deliverBy: DeliverBy | undefined, keepsTime: boolean): boolean {
-  if (deliverBy === undefined) return false;
-  return deliverBy.trace === true || deliverBy.mode === "notify" && !keepsTime;
+export function isRelayTold(left: DeliverBy | undefined, keepsTime: boolean): boolean {
+  if (left === undefined) return false;
+  return left.trace === true || goesWithoutTime(left, keepsTime);
+}
+
+/**
+ * Whether the message goes, in time, to a host that does not know of the time: that one
+ * is asked to tell of delays in its place (§4.1.4.2).
+ *
+ * @param left what of the time is left
+ */
+export function goesWithoutTime(
+  { mode, seconds }: Pick<DeliverBy, "mode" | "seconds">,
+  keepsTime: boolean,
+): boolean {
+  return mode === "notify" && seconds > 0 && !keepsTime;
 }

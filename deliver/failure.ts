@@ -147,7 +147,8 @@ export function requireTlsFailure(why: TlsShortcoming, host: Host): DeliveryErro
 
 /**
  * The message is to be returned unless it is delivered in time, and through this host
- * it cannot be (RFC 2852 §4.1.4.1: X.4.7). Of scope `host`, since the next may be quick.
+ * it cannot be (RFC 2852 §4.1.4.1: X.4.7). Of scope `host`, since the next may be quick:
+ * §6 has all MX hosts tried, §7 advises against it, and nobody gains by what comes back.
  */
 export function deliverByFailure(
   why: "over" | "not offered" | "too short",

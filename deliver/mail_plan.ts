@@ -16,7 +16,7 @@ import { byValue } from "../protocol/deliver_by.ts";
 import type { Extensions } from "../protocol/ehlo.ts";
 import { splitMailbox } from "../protocol/mailbox.ts";
 import type { Content, DeliveryError } from "../queue/queue.ts";
-import { mailDsnParams, rcptDsnParams } from "./dsn_params.ts";
+import { mailDsnParams, rcptDsnParams, requestTo } from "./dsn_params.ts";
 import {
   addressFailure,
   binaryFailure,
@@ -166,10 +166,10 @@ function planFor(
   if (deliverBy && extensions.leastDeliverBy !== undefined) mail += ` BY=${byValue(deliverBy)}`;
   const plain = recipients.map((one) => rcptFor(one, host));
   const framing = transaction.binary ? "chunks" : "data";
-  const { dsn } = transaction;
-  if (dsn === undefined || !extensions.dsn) return { kind: "go", framing, mail, recipients: plain };
+  const dsn = requestTo(extensions, transaction);
+  if (dsn === undefined) return { kind: "go", framing, mail, recipients: plain };
   const rcpts = plain.map((rcpt, i) =>
-    typeof rcpt === "string" ? rcpt + rcptDsnParams(dsn.recipients?.[i], extensions) : rcpt
+    typeof rcpt === "string" ? rcpt + rcptDsnParams(dsn.recipients?.[i], addresses) : rcpt
   );
   return { kind: "go", framing, mail: mail + mailDsnParams(dsn), recipients: rcpts };
 }

@@ -6,7 +6,7 @@
  */
 import type { RetrySchedule } from "../config/config.ts";
 import type { DsnAction } from "../message/dsn.ts";
-import { isRelayTold, lateNoticeTime, returnTime } from "./deliver_by.ts";
+import { isRelayTold, lateNoticeTime, returnTime, timeLeft } from "./deliver_by.ts";
 import { isWanted } from "../message/dsn_request.ts";
 import type { QueuedMessage, RecipientStatus } from "../queue/queue.ts";
 import { releaseOf } from "../queue/state.ts";
@@ -19,15 +19,18 @@ export function expiry(message: QueuedMessage, schedule: RetrySchedule): number 
 /**
  * When a sender is told that a recipient has to wait, ms since 1970; Infinity where it
  * is not, or was told before. Only one who asked is told, unless the configuration
- * says otherwise (RFC 3461 §4.1 leaves that to us).
+ * says otherwise (RFC 3461 §4.1 leaves that to us). The time that a sender set goes
+ * before ours, but not one at which the message is given up already.
  */
 export function delayNoticeTime(
   message: QueuedMessage,
   index: number,
-  { delayNotice, unaskedDelayNotice }: RetrySchedule,
+  schedule: RetrySchedule,
 ): number {
   const { envelope, recipients } = message;
-  const late = lateNoticeTime(message);
+  const { delayNotice, unaskedDelayNotice } = schedule;
+  const set = lateNoticeTime(message);
+  const late = set !== undefined && set < expiry(message, schedule) ? set : undefined;
   if (envelope.dsn === undefined && unaskedDelayNotice === 0 && late === undefined) return Infinity;
   if (envelope.reversePath === "" || recipients[index]!.delayTold) return Infinity;
   const asked = isWanted(envelope.dsn, index, "DELAY");
@@ -82,19 +85,36 @@ export function hasNews(message: QueuedMessage, now: number, schedule: RetrySche
   return false;
 }
 
+/** The status of a recipient whose news are that a time is over which its sender set (RFC 2852 §4.1.3); undefined for others. */
+export function overdueStatus(
+  message: QueuedMessage,
+  index: number,
+  now: number,
+  schedule: RetrySchedule,
+): "5.4.7" | "4.4.7" | undefined {
+  const { status, lastError } = message.recipients[index]!;
+  if (status === "waiting") {
+    return (lateNoticeTime(message) ?? Infinity) <= now ? "4.4.7" : undefined;
+  }
+  const isGivenUp = status === "failed" && lastError?.permanent === false;
+  return isGivenUp && returnTime(message) === expiry(message, schedule) ? "5.4.7" : undefined;
+}
+
 /**
  * What a recipient is that a next hop took: `relayed` where the sender wants to hear
  * of it and the next hop, which does not offer DSN, will not tell (RFC 3461 §5.2.2), or
  * does not keep the time that the sender set (RFC 2852).
  */
 export function statusWhenTaken(
-  { envelope }: QueuedMessage,
+  message: QueuedMessage,
   index: number,
   { tells, keepsTime }: { readonly tells: boolean; readonly keepsTime?: true },
+  now: number,
 ): RecipientStatus {
+  const { envelope } = message;
   if (envelope.reversePath === "") return "delivered";
   const isNever = envelope.dsn?.recipients?.[index]?.notify?.length === 0;
-  if (!isNever && isRelayTold(envelope.deliverBy, keepsTime ?? false)) return "relayed";
+  if (!isNever && isRelayTold(timeLeft(message, now), keepsTime ?? false)) return "relayed";
   if (tells) return "delivered";
   return isWanted(envelope.dsn, index, "SUCCESS") ? "relayed" : "delivered";
 }

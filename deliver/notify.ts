@@ -21,7 +21,7 @@ import { deliverByTime } from "../message/deliver_by.ts";
 import { isWanted } from "../message/dsn_request.ts";
 import type { Envelope } from "../message/envelope.ts";
 import type { Claim, Content, Queue, QueuedMessage, RecipientChange } from "../queue/queue.ts";
-import { expiry, newsOf } from "./news.ts";
+import { expiry, newsOf, overdueStatus } from "./news.ts";
 
 /** What notifying needs. */
 export interface NotifyDeps {
@@ -105,14 +105,21 @@ async function tell(
   const content = await headOf(claim.content(), RETURNED_CONTENT);
   return await queueDsn(envelope, {
     ...{ action, id, arrived, size, content },
-    recipients: told.map((index) => recipientOf(claim.message, index, action, deps.schedule)),
+    recipients: told.map((index) => recipientOf(claim.message, index, action, deps)),
   }, deps);
 }
 
 /** What a notification says that its envelope does not. */
 export type DsnFacts = Omit<
   DsnInput,
-  "hostname" | "now" | "random" | "reversePath" | "envid" | "deliverBy" | "headersOnly"
+  | "hostname"
+  | "now"
+  | "random"
+  | "reversePath"
+  | "envid"
+  | "deliverBy"
+  | "holdRequest"
+  | "headersOnly"
 >;
 
 /**
@@ -121,7 +128,7 @@ export type DsnFacts = Omit<
  * @throws {QueueError} when it could not be made durable.
  */
 export async function queueDsn(
-  { reversePath, dsn, requireTls, deliverBy }: Envelope,
+  { reversePath, dsn, requireTls, deliverBy, holdRequest }: Envelope,
   facts: DsnFacts,
   { queue, hostname, clock, random }: Omit<NotifyDeps, "schedule">,
 ): Promise<string> {
@@ -131,6 +138,7 @@ export async function queueDsn(
     reversePath,
     envid: dsn?.envid,
     deliverBy: deliverBy && deliverByTime(deliverBy, facts.arrived),
+    holdRequest,
     // RFC 3461 §4.3: only of what failed is more than the header section returned.
     headersOnly: facts.action !== "failed" || dsn?.ret === "HDRS",
     now: clock.now(),
@@ -154,13 +162,14 @@ function recipientOf(
   message: QueuedMessage,
   index: number,
   action: DsnAction,
-  schedule: RetrySchedule,
+  { schedule, clock }: NotifyDeps,
 ): DsnRecipient {
   const { history, envelope, recipients } = message;
   return {
     address: recipients[index]!.address,
     orcpt: envelope.dsn?.recipients?.[index]?.orcpt,
     reason: action === "relayed" ? replyThatTook(message, index) : whyNot(message, index),
+    overdue: overdueStatus(message, index, clock.now(), schedule),
     lastAttempt: history.findLast((one) => one.recipients.includes(index))?.at,
     retryUntil: action === "delayed" ? expiry(message, schedule) : undefined,
   };

@@ -104,7 +104,7 @@ function changeOf(
 ): RecipientChange {
   const { message } = job.work.claim;
   if (outcome.kind === "delivered") {
-    return { index, status: statusWhenTaken(message, index, outcome), tried: true };
+    return { index, status: statusWhenTaken(message, index, outcome, rules.now), tried: true };
   }
   const { error } = outcome;
   if (error.permanent) return { index, status: "failed", tried: true, error };

@@ -29,6 +29,8 @@ export interface DsnRecipient {
   readonly orcpt?: string;
   /** What decided about it. */
   readonly reason: DsnReason;
+  /** The status where a time is over that the sender set (RFC 2852 §4.1.3); it goes before that of the reason. */
+  readonly overdue?: "5.4.7" | "4.4.7";
   /** When it was last tried, ms since 1970; absent when it never was. */
   readonly lastAttempt?: number;
   /** Until when it is tried, ms since 1970; of one that is delayed. */
@@ -51,6 +53,8 @@ export interface DsnInput {
   readonly arrived: number;
   /** When the original was to be delivered, ms since 1970, where its sender said so (RFC 2852 §5). */
   readonly deliverBy?: number;
+  /** How long the original was to be held, as its sender said it: `for;…` or `until;…` (RFC 4865 §5.1.2). */
+  readonly holdRequest?: string;
   /** The size of the original's content, octets. */
   readonly size: number;
   /** The start of the original's content: all of it, or at least its first `RETURNED_CONTENT` octets. */

@@ -10,6 +10,9 @@ import type { DsnAction, DsnInput, DsnReason, DsnRecipient } from "./dsn_input.t
 import { originalRecipient, unitextEncoded, xtextDecoded } from "./dsn_request.ts";
 import { asciiOnly, foldField, LONGEST_ADDRESS, printable } from "./fold.ts";
 
+/** The most of a request to hold a message that a notification repeats, in characters. */
+const LONGEST_HOLD = 64;
+
 /** The most of a remote text that a notification repeats, in characters. */
 export const LONGEST_REMOTE_TEXT = 1000;
 
@@ -17,11 +20,18 @@ export const LONGEST_REMOTE_TEXT = 1000;
 export function deliveryStatus(input: DsnInput, utf8: boolean): string {
   const message = envelopeId(input.envid) +
     foldField("Reporting-MTA", `dns; ${input.hostname}`) +
-    foldField("X-Deno-SMTP-Server-Queue-ID", input.id) +
     foldField("Arrival-Date", rfc5322Date(input.arrived)) +
-    dateField("Deliver-By-Date", input.deliverBy);
+    dateField("Deliver-By-Date", input.deliverBy) +
+    holdField(input.holdRequest) +
+    foldField("X-Deno-SMTP-Server-Queue-ID", input.id); // RFC 3464 §2.2: extensions come last
   const recipients = input.recipients.map((one) => recipientFields(input.action, one, utf8));
   return [message, ...recipients].join("\r\n");
+}
+
+function holdField(request: string | undefined): string {
+  return request === undefined
+    ? ""
+    : foldField("Future-Release-Request", printable(request, LONGEST_HOLD));
 }
 
 function envelopeId(envid: string | undefined): string {
@@ -33,7 +43,7 @@ function recipientFields(action: DsnAction, recipient: DsnRecipient, utf8: boole
   return (orcpt === undefined ? "" : originalField(orcpt, utf8)) +
     addressField("Final-Recipient", typedAddress(address, utf8)) +
     foldField("Action", action) +
-    foldField("Status", statusOf(action, reason)) +
+    foldField("Status", statusOf(action, recipient)) +
     remoteMta(reason, utf8) +
     (reason.text === "" ? "" : foldField("Diagnostic-Code", diagnosticCode(reason, utf8))) +
     dateField("Last-Attempt-Date", lastAttempt) +
@@ -71,8 +81,15 @@ const STATUS: Readonly<Record<DsnAction, readonly [fits: RegExp, otherwise: stri
   delivered: [/^2\.\d{1,3}\.\d{1,3}$/, "2.0.0"],
 };
 
-/** The enhanced status code to report: 4.4.7 when time ran out (RFC 3463 §3.5), else the reply's own where it fits. */
-export function statusOf(action: DsnAction, reason: DsnReason): string {
+/**
+ * The enhanced status code to report: 4.4.7 when our time ran out (RFC 3463 §3.5), that
+ * of RFC 2852 when the sender's did, else the reply's own where it fits.
+ */
+export function statusOf(
+  action: DsnAction,
+  { reason, overdue }: Pick<DsnRecipient, "reason" | "overdue">,
+): string {
+  if (overdue !== undefined) return overdue;
   if (action === "failed" && !reason.permanent) return "4.4.7";
   const [fits, otherwise] = STATUS[action];
   return fits.test(reason.enhanced ?? "") ? reason.enhanced! : otherwise;

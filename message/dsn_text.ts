@@ -16,6 +16,7 @@ const ADVICE: readonly (readonly [status: string, advice: string])[] = [
   ["5.2.3", "The message is too large for this mailbox. Send a smaller one."],
   ["5.3.4", "The message is too large for that mail system. Send a smaller one."],
   ["4.4.7", "That mail system did not take the message in all this time. Send again later."],
+  ["5.4.7", "It could not be delivered in the time that was set for it. Send it with more time."],
   ["5.4.", "The recipient's mail system is not set up correctly. Tell its administrator."],
   ["5.6.", "That mail system cannot take a message of this form. Send it in another."],
   ["5.7.", "That mail system refuses the message. Its answer may say what it demands."],
@@ -72,8 +73,9 @@ function introduction(action: DsnAction, reason: DsnReason): string {
 }
 
 /** What can be done, or what will be. */
-function closing(action: DsnAction, { reason, retryUntil }: DsnRecipient): string {
-  if (action === "failed") return foldText("    ", adviceFor(statusOf(action, reason)));
+function closing(action: DsnAction, recipient: DsnRecipient): string {
+  const { retryUntil } = recipient;
+  if (action === "failed") return foldText("    ", adviceFor(statusOf(action, recipient)));
   if (retryUntil === undefined) return "";
   return foldText("    ", `It is tried until ${rfc5322Date(retryUntil)}.`);
 }

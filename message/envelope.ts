@@ -55,6 +55,8 @@ export interface Envelope {
   readonly client: ClientInfo;
   /** When it is to be released, ms since 1970 (FUTURERELEASE, RFC 4865): not delivered before; absent for at once. */
   readonly release?: number;
+  /** How its sender asked for that: `for;…` or `until;…` (RFC 4865 §5.1.2); for notifications. */
+  readonly holdRequest?: string;
   /** Its priority, -9 to 9 (MT-PRIORITY, RFC 6710); absent for 0. */
   readonly priority?: number;
   /** What its sender asked to be told (RFC 3461); absent when nothing. */

@@ -27,6 +27,8 @@ export interface MailCommand extends Pick<DsnRequest, "ret" | "envid"> {
   readonly holdFor?: number;
   /** When the message is to be released, by HOLDUNTIL or what HOLDFOR comes to, ms since 1970. */
   readonly release?: number;
+  /** HOLDFOR or HOLDUNTIL as it was given: `for;…` or `until;…` (RFC 4865 §5.1.2). */
+  readonly holdRequest?: string;
   /** The MT-PRIORITY parameter (RFC 6710), -9 to 9; 0 when absent. */
   readonly priority?: number;
   /** Whether REQUIRETLS was given (RFC 8689). */

@@ -30,19 +30,19 @@ export function submissionKeywords(offer: SubmissionOffer | undefined): readonly
 }
 
 /** HOLDFOR (RFC 4865 §5.1). */
-export function parseHoldFor(value = ""): Parsed<Pick<MailCommand, "holdFor">> {
+export function parseHoldFor(value = ""): Parsed<Pick<MailCommand, "holdFor" | "holdRequest">> {
   return INTERVAL.test(value)
-    ? parsed({ holdFor: Number(value) * 1000 })
+    ? parsed({ holdFor: Number(value) * 1000, holdRequest: `for;${value}` })
     : refused(501, "5.5.4", "HOLDFOR takes a number of seconds");
 }
 
 /** HOLDUNTIL (RFC 4865 §5.2). */
-export function parseHoldUntil(value = ""): Parsed<Pick<MailCommand, "release">> {
+export function parseHoldUntil(value = ""): Parsed<Pick<MailCommand, "release" | "holdRequest">> {
   const text = value.toUpperCase();
   const release = DATE_TIME.test(text) ? Date.parse(text) : NaN;
   return Number.isNaN(release)
     ? refused(501, "5.5.4", "HOLDUNTIL takes a date and time of RFC 3339")
-    : parsed({ release });
+    : parsed({ release, holdRequest: `until;${value}` });
 }
 
 /** MT-PRIORITY (RFC 6710 §4). */
@@ -57,7 +57,7 @@ export function submissionRefusal(
   mail: MailCommand,
   handler: Pick<SessionHandler, "submission">,
 ): SmtpReply | undefined {
-  const { holdFor, release, priority } = mail;
+  const { holdFor, release, priority, deliverBy } = mail;
   const isHeld = holdFor !== undefined || release !== undefined;
   if (!isHeld && priority === undefined) return undefined;
   const offer = handler.submission?.();
@@ -68,9 +68,10 @@ export function submissionRefusal(
     return reply(501, "5.5.4", "Only one of HOLDFOR and HOLDUNTIL");
   }
   const wait = holdFor ?? release! - offer.now;
-  return wait <= offer.longestHold
-    ? undefined
-    : reply(501, "5.5.4", "Release too far in the future");
+  if (wait > offer.longestHold) return reply(501, "5.5.4", "Release too far in the future");
+  // RFC 4865 §5.2.2: it cannot be held for so long and be delivered by then.
+  const isLate = deliverBy !== undefined && wait > deliverBy.seconds * 1000;
+  return isLate ? reply(501, "5.5.4", "Release after the time in BY") : undefined;
 }
 
 /** The command with the time of its release, where it asked for a wait. Only for one that was not refused. */

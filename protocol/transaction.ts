@@ -41,14 +41,17 @@ function dsnRequest({ mail, requests }: Transaction): DsnRequest | undefined {
 /** What most senders do not ask for; undefined when nothing of it was. */
 function wishesIn(
   transaction: Transaction,
-): Pick<Envelope, "dsn" | "release" | "priority" | "requireTls" | "deliverBy"> | undefined {
-  const { release, priority, requireTls, deliverBy } = transaction.mail;
+):
+  | Pick<Envelope, "dsn" | "release" | "holdRequest" | "priority" | "requireTls" | "deliverBy">
+  | undefined {
+  const { release, holdRequest, priority, requireTls, deliverBy } = transaction.mail;
   const dsn = dsnRequest(transaction);
   const isNone = dsn === undefined && release === undefined && priority === undefined &&
     requireTls === undefined && deliverBy === undefined;
   return isNone ? undefined : {
     ...(dsn && { dsn }),
     ...(release !== undefined && { release }),
+    ...(holdRequest !== undefined && { holdRequest }),
     ...(priority !== undefined && { priority }),
     ...(requireTls && { requireTls }),
     ...(deliverBy && { deliverBy }),

@@ -4,7 +4,7 @@ import type { DeliverBy } from "../../message/deliver_by.ts";
 import type { RecipientRequest } from "../../message/dsn_request.ts";
 import { type Answer, MailHost, type TakenMessage } from "../helpers/mail_host.ts";
 import { until } from "../helpers/waiting.ts";
-import { MINUTE, Rig } from "./delivery_rig.ts";
+import { deadHost, MINUTE, Rig } from "./delivery_rig.ts";
 
 /** A host that says so to EHLO, and otherwise what `more` says. */
 function offering(keywords: string, more: Answer = () => undefined): Answer {
@@ -85,13 +85,27 @@ Deno.test("mail that is to be in time or back comes back when the time is over",
     await until(() => home.messages.length === 1);
     await rig.idle();
     const [notice] = home.messages;
-    assertEquals(field(notice!, "Action"), "failed");
+    assertEquals([field(notice!, "Action"), field(notice!, "Status")], ["failed", "5.4.7"]);
+    assertMatch(notice!.content, /in the time that was set for it/);
     const [arrival, deliverBy] = ["Arrival-Date", "Deliver-By-Date"].map((name) =>
       Date.parse(field(notice!, name)!)
     );
     assertEquals(deliverBy! - arrival!, 450_000);
     assertEquals(rig.queue.counts().messages, 0);
   }));
+
+Deno.test("the time that a sender set is over also where no host answers (RFC 2852 §4.1.3: 5.4.7)", async () => {
+  await using home = new MailHost();
+  await using rig = new Rig({ "me.test": [home.host], "one.test": [deadHost()] });
+  rig.delivery.start();
+  await send(rig, { seconds: 450, mode: "return" });
+  await rig.pass(8 * MINUTE);
+  await until(() => home.messages.length === 1);
+  await rig.idle();
+  const [notice] = home.messages;
+  assertEquals([field(notice!, "Action"), field(notice!, "Status")], ["failed", "5.4.7"]);
+  assertMatch(notice!.content, /^Diagnostic-Code: X-Deno-SMTP-Server; .*refused/m);
+});
 
 Deno.test("a host that would take it after the time is not given it", () => {
   let isBusy = true;
@@ -116,7 +130,8 @@ Deno.test("a sender who asked to be notified hears of the delay when the time is
     await rig.pass(MINUTE);
     await until(() => home.messages.length === 1);
     await rig.idle();
-    assertEquals(field(home.messages[0]!, "Action"), "delayed");
+    const [notice] = home.messages;
+    assertEquals([field(notice!, "Action"), field(notice!, "Status")], ["delayed", "4.4.7"]);
     assertEquals((await rig.message(id)).recipients[0]!.status, "waiting");
     const tries = mailsOf(host).length;
     await rig.pass(300 * MINUTE);
@@ -133,10 +148,86 @@ for (const notify of [[], ["FAILURE"]] as const) {
     }));
 }
 
+Deno.test("a time that ends after the message is given up takes no notice of its delay away, and is no reason", () =>
+  between(offering("DELIVERBY", busy), async (rig, home) => {
+    await send(rig, { seconds: 999_999_999, mode: "notify" }, { notify: ["DELAY", "FAILURE"] });
+    await send(rig, { seconds: 999_999_999, mode: "return" });
+    await rig.pass(240 * MINUTE);
+    await until(() => home.messages.length === 1);
+    await rig.pass(5 * 24 * 60 * MINUTE);
+    await until(() => home.messages.length === 3);
+    await rig.idle();
+    assertEquals(
+      home.messages.map((notice) => [field(notice, "Action"), field(notice, "Status")]),
+      [["delayed", "4.2.0"], ["failed", "4.4.7"], ["failed", "4.4.7"]],
+    );
+  }));
+
+/** RFC 2852 §4.1.4.2: what a host with DSN is asked for that does not keep times. */
+const ASKED: readonly (readonly [
+  what: string,
+  by: DeliverBy,
+  request: RecipientRequest | undefined,
+  keyword: string,
+  rcpt: string,
+])[] = [
+  ["nothing", { seconds: 60, mode: "notify" }, undefined, "HELP", " NOTIFY=FAILURE,DELAY"],
+  [
+    "SUCCESS",
+    { seconds: 60, mode: "notify" },
+    { notify: ["SUCCESS"] },
+    "HELP",
+    " NOTIFY=SUCCESS,DELAY",
+  ],
+  ["DELAY", { seconds: 60, mode: "notify" }, { notify: ["DELAY"] }, "HELP", " NOTIFY=DELAY"],
+  ["NEVER", { seconds: 60, mode: "notify" }, { notify: [] }, "HELP", " NOTIFY=NEVER"],
+  ["nothing, too late", { seconds: 0, mode: "notify" }, undefined, "HELP", ""],
+  [
+    "nothing, of a host that keeps times",
+    { seconds: 60, mode: "notify" },
+    undefined,
+    "DELIVERBY",
+    "",
+  ],
+];
+
+for (const [what, deliverBy, request, keyword, rcpt] of ASKED) {
+  Deno.test(`a sender who set a time and asked for ${what}: RCPT says${rcpt || " nothing"}`, () =>
+    between(offering(keyword), async (rig, _home, host) => {
+      await send(rig, deliverBy, request);
+      await until(() => host.messages.length === 1);
+      await rig.idle();
+      assertEquals(host.commands.filter((line) => line.startsWith("RCPT")), [
+        `RCPT TO:<a@one.test>${rcpt}`,
+      ]);
+    }));
+}
+
+Deno.test("a next hop is not asked to tell the null reverse-path of delays", () =>
+  between(offering("HELP"), async (rig, _home, host) => {
+    const deliverBy = { seconds: 60, mode: "notify" } as const;
+    await rig.send("a@one.test", undefined, { reversePath: "", deliverBy });
+    await until(() => host.messages.length === 1);
+    await rig.idle();
+    assertEquals(host.commands.filter((line) => line.startsWith("RCPT")), ["RCPT TO:<a@one.test>"]);
+  }));
+
+Deno.test("a report on mail that was held says how its sender asked for that", () =>
+  between(offering("HELP"), async (rig, home) => {
+    const held = { holdRequest: "for;60", release: rig.clock.now() + MINUTE };
+    const deliverBy = { seconds: 600, mode: "return" } as const;
+    await rig.send("a@one.test", undefined, { ...held, deliverBy });
+    await rig.pass(MINUTE);
+    await until(() => home.messages.length === 1);
+    await rig.idle();
+    assertEquals(field(home.messages[0]!, "Future-Release-Request"), "for;60");
+  }));
+
 /** What a sender hears when a host has taken its mail. */
 const RELAYED:
   readonly (readonly [what: string, by: DeliverBy, keyword: string, hears: boolean])[] = [
     ["a host that does not keep times", { seconds: 60, mode: "notify" }, "HELP", true],
+    ["a host that does not keep times, too late", { seconds: 0, mode: "notify" }, "HELP", false],
     ["a host that keeps times", { seconds: 60, mode: "notify" }, "DELIVERBY", false],
     [
       "any host, of mail that is traced",

@@ -115,8 +115,8 @@ pythonTest("Python reads a bounce as multipart/report with its delivery status",
   ]);
   assertEquals(parts[3]!.headers, [
     ["reporting-mta", "dns; mx.example.org"],
-    ["x-deno-smtp-server-queue-id", "01JQ0000000000000000000000"],
     ["arrival-date", "Mon, 05 Jan 2026 06:06:08 +0000"],
+    ["x-deno-smtp-server-queue-id", "01JQ0000000000000000000000"],
   ]);
   assertEquals(parts[4]!.headers, [
     ["final-recipient", "rfc822; bob@example.net"],

@@ -84,7 +84,7 @@ Deno.test("a message whose sender wants to be told of it fits the schema", () =>
     const recipients = [{ notify: ["SUCCESS" as const, "DELAY" as const], orcpt: "rfc822;d" }, {}];
     const dsn = { ret: "HDRS" as const, envid: "QQ314159", recipients };
     const deliverBy = { seconds: 60, mode: "notify" as const, trace: true as const };
-    const more = { deliverBy, requireTls: true as const };
+    const more = { deliverBy, requireTls: true as const, holdRequest: "for;60" };
     const wishes = { dsn, release: Date.UTC(2001, 0, 1), priority: 3, ...more };
     const envelope = { ...envelopeTo("d@example.com", "e@example.com"), ...wishes };
     const { id } = await queue.draft().commit(envelope);
@@ -98,8 +98,8 @@ Deno.test("a message whose sender wants to be told of it fits the schema", () =>
     const reopened = await open(directory);
     const message = await reopened.read(id);
     assertEquals(message!.envelope.dsn, dsn);
-    const { deliverBy: by, requireTls } = message!.envelope;
-    assertEquals({ deliverBy: by, requireTls }, more);
+    const { deliverBy: by, requireTls, holdRequest } = message!.envelope;
+    assertEquals({ deliverBy: by, requireTls, holdRequest }, more);
     assertEquals(message!.recipients.map(({ status, delayTold }) => [status, delayTold]), [
       ["relayed", undefined],
       ["waiting", true],

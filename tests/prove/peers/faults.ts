@@ -57,9 +57,9 @@ export const FAULTS: readonly PeersFault[] = [
     name: "takes every recipient for delivered when one is",
     file: "deliver/settle.ts",
     original:
-      'if (outcome.kind === "delivered") {\n    return { index, status: statusWhenTaken(message, index, outcome)',
+      'if (outcome.kind === "delivered") {\n    return { index, status: statusWhenTaken(message, index, outcome, rules.now)',
     planted:
-      'if (outcome.kind === "delivered" || anyDelivered) {\n    return { index, status: statusWhenTaken(message, index, { tells: false })',
+      'if (outcome.kind === "delivered" || anyDelivered) {\n    return { index, status: statusWhenTaken(message, index, { tells: false }, rules.now)',
     stages: ["mixed, taken"],
   },
   {
