@@ -13,8 +13,10 @@ import { attempt, type AttemptDeps, type AttemptResult } from "./deliver/attempt
 import { rest } from "./deliver/backoff.ts";
 import type { SmtpClient } from "./deliver/client.ts";
 import type { DeliveryObserver } from "./deliver/events.ts";
-import { isAlone, type Job, jobsOf, rankOf, waitedForHost, type Work } from "./deliver/job.ts";
-import { Hold, Lane } from "./deliver/lane.ts";
+import { Claiming } from "./deliver/claiming.ts";
+import { isAlone, type Job, jobsOf, waitedForHost, type Work } from "./deliver/job.ts";
+import { Hold, type Lane } from "./deliver/lane.ts";
+import { Lanes } from "./deliver/lanes.ts";
 import { hasNews } from "./deliver/news.ts";
 import { notify } from "./deliver/notify.ts";
 import type { Pool } from "./deliver/pool.ts";
@@ -50,37 +52,31 @@ export interface DeliveryOptions {
   readonly observer: DeliveryObserver;
 }
 
-/** Messages claimed at once: enough for every destination to have work, few enough for memory. */
-const MOST_CLAIMED = 20_000;
-/** Messages asked of the queue in one call. */
-const CLAIM_BATCH = 500;
-/** When the queue is asked again after it could not say what is due, ms. */
-const CLAIM_AGAIN = 10_000;
-
 const logger = log("deliver");
 
 /** Delivers what is in a queue. */
 export class Delivery {
   readonly #options: DeliveryOptions;
-  readonly #lanes = new Map<string, Lane<Job>>();
+  readonly #claiming: Claiming;
+  readonly #lanes: Lanes;
   readonly #turns: Turns<Job>;
-  /** Lanes whose parked messages are being claimed. */
-  readonly #filling = new Set<Lane<Job>>();
-  /** Ends the rests of lanes. */
-  readonly #rests = new Map<Lane<Job>, () => void>();
   readonly #sessions: Sessions;
   readonly #attemptDeps: AttemptDeps;
   readonly #underWay = new Set<Promise<void>>();
-  #claimed = 0;
-  #claiming = false;
-  #claimAgain = false;
   #stopping = false;
-  #cancelTimer: () => void = () => {};
 
   /** Prepares; nothing goes before `start`. */
   constructor(options: DeliveryOptions) {
     this.#options = options;
-    const { clock, route, settings } = options;
+    const { queue, clock, route, settings } = options;
+    this.#claiming = new Claiming({
+      queue,
+      clock,
+      take: (claim) => this.#dispatch(claim),
+      track: (work) => this.#track(work),
+    });
+    const { concurrencyPerDestination } = settings;
+    this.#lanes = new Lanes({ clock, concurrencyPerDestination });
     this.#turns = new Turns(settings.concurrency);
     this.#sessions = new Sessions(options);
     this.#attemptDeps = { clock, route, sessions: this.#sessions };
@@ -88,8 +84,7 @@ export class Delivery {
 
   /** Begins to deliver. */
   start(): void {
-    this.#options.queue.onDue(() => this.#claimDue());
-    this.#claimDue();
+    this.#claiming.begin();
   }
 
   /**
@@ -98,9 +93,9 @@ export class Delivery {
    */
   async stop(grace: number): Promise<void> {
     this.#stopping = true;
-    this.#cancelTimer();
-    for (const cancel of this.#rests.values()) cancel();
-    for (const lane of this.#lanes.values()) {
+    this.#claiming.end();
+    this.#lanes.cancelRests();
+    for (const lane of this.#lanes.all()) {
       for (const job of lane.drain()) this.#jobOver(job);
     }
     const cancel = this.#options.clock.after(grace, () => this.#sessions.breakOff());
@@ -114,58 +109,19 @@ export class Delivery {
     work.finally(() => this.#underWay.delete(work));
   }
 
-  // Claiming
-
-  /** Claims what is due, as far as there is room; books the time at which more will be. */
-  #claimDue(): void {
-    this.#claimAgain = true;
-    if (this.#claiming || this.#stopping) return;
-    this.#claiming = true;
-    this.#track(this.#claimAll());
-  }
-
-  async #claimAll(): Promise<void> {
-    const { queue, clock } = this.#options;
-    let next: number;
-    try {
-      await this.#claimWhileDue();
-      next = queue.nextDue();
-    } catch (error) {
-      logger.error("cannot claim messages from the queue", { error });
-      next = clock.now() + CLAIM_AGAIN;
-    }
-    this.#cancelTimer();
-    if (this.#stopping || this.#claimed >= MOST_CLAIMED || next === Infinity) return;
-    this.#cancelTimer = clock.after(next - clock.now(), () => this.#claimDue());
-  }
-
-  async #claimWhileDue(): Promise<void> {
-    try {
-      while (this.#claimAgain && !this.#stopping && this.#claimed < MOST_CLAIMED) {
-        this.#claimAgain = false;
-        const limit = Math.min(CLAIM_BATCH, MOST_CLAIMED - this.#claimed);
-        const claims = await this.#options.queue.claim(limit);
-        for (const claim of claims) this.#dispatch(claim);
-        if (claims.length > 0) this.#claimAgain = true;
-      }
-    } finally {
-      this.#claiming = false; // before anything is waited for, or who asks meanwhile is not heard
-    }
-  }
-
   // Placing
 
   #dispatch(claim: Claim): void {
     const { clock, settings } = this.#options;
-    this.#claimed++;
     const { work, jobs } = jobsOf(claim, clock.now(), settings);
+    this.#claiming.add(work);
     if (jobs.length === 0 || this.#stopping) return this.#workOver(work);
     for (const job of jobs) this.#place(job);
     this.#run();
   }
 
   #place(job: Job): void {
-    const lane = this.#laneOf(job.destination);
+    const lane = this.#lanes.of(job.destination);
     const { state } = lane;
     if (state.kind === "resting") {
       this.#track(this.#setAside(job, state.error, state.until));
@@ -176,16 +132,6 @@ export class Delivery {
       job.work.parkAt = lane.destination;
       this.#jobOver(job);
     }
-  }
-
-  #laneOf(destination: string): Lane<Job> {
-    let lane = this.#lanes.get(destination);
-    if (lane === undefined) {
-      const { concurrencyPerDestination } = this.#options.settings;
-      lane = new Lane(destination, concurrencyPerDestination, rankOf);
-      this.#lanes.set(destination, lane);
-    }
-    return lane;
   }
 
   // Attempting
@@ -268,10 +214,8 @@ export class Delivery {
   }
 
   #doneWith(work: Work): void {
-    const wasFull = this.#claimed >= MOST_CLAIMED;
-    this.#claimed--;
     this.#giveBack(work);
-    if (wasFull) this.#claimDue();
+    this.#claiming.delete(work);
   }
 
   async #notify(work: Work): Promise<void> {
@@ -294,7 +238,7 @@ export class Delivery {
     const { retry } = this.#options.settings;
     if (work.retryLater) return claim.release(now + retry.first);
     if (parkAt === undefined || this.#stopping) return claim.release();
-    const lane = this.#laneOf(parkAt);
+    const lane = this.#lanes.of(parkAt);
     lane.park(claim.message.id, claim.message.envelope.priority);
     claim.release(parkedUntil(claim.message, now, retry));
     this.#refill(lane);
@@ -327,8 +271,7 @@ export class Delivery {
   /** The destination answers: what waits because it did not goes now. */
   #recovered(lane: Lane<Job>, job: Job): void {
     lane.succeeded();
-    this.#rests.get(lane)?.();
-    this.#rests.delete(lane);
+    this.#lanes.cancelRest(lane);
     if (!lane.recover(waitedForHost(job))) return;
     const { queue, settings } = this.#options;
     queue.wake(settings.smarthost === undefined ? lane.destination : undefined);
@@ -350,12 +293,11 @@ export class Delivery {
     const { destination } = lane;
     logger.info("destination rests", { destination, until: new Date(until), error: error.text });
     for (const job of lane.fail(until, error)) this.#track(this.#setAside(job, error, until));
-    this.#rests.set(lane, clock.after(wait, () => this.#endRest(lane)));
+    this.#lanes.bookRest(lane, wait, () => this.#endRest(lane));
   }
 
   #endRest(lane: Lane<Job>): void {
-    this.#rests.get(lane)?.();
-    this.#rests.delete(lane);
+    this.#lanes.cancelRest(lane);
     lane.wake();
     this.#refill(lane);
   }
@@ -366,29 +308,19 @@ export class Delivery {
     this.#turns.add(lane);
     this.#run();
     if (lane.takesParked) this.#track(this.#fill(lane));
-    else this.#forgetIdle(lane);
+    else this.#lanes.forgetIdle(lane);
   }
 
-  /** Claims the messages parked at a lane, one after the other, while it has room. */
+  /** Claims messages that are parked at a lane, as far as it has room. */
   async #fill(lane: Lane<Job>): Promise<void> {
-    if (this.#filling.has(lane)) return;
-    this.#filling.add(lane);
     try {
-      for (let id = lane.unpark(); id !== undefined && !this.#stopping; id = lane.unpark()) {
+      await this.#lanes.fill(lane, () => !this.#stopping, async (id) => {
         const claim = await this.#options.queue.claimById(id);
         if (claim) this.#dispatch(claim);
-      }
+      });
     } catch (error) {
       logger.error("cannot claim a parked message", { error });
     }
-    this.#filling.delete(lane);
-    this.#forgetIdle(lane);
-  }
-
-  #forgetIdle(lane: Lane<Job>): void {
-    const { destination } = lane;
-    if (!lane.isIdle || this.#rests.has(lane) || this.#filling.has(lane)) return;
-    // The destination may have another lane by now: this one may have been forgotten before.
-    if (this.#lanes.get(destination) === lane) this.#lanes.delete(destination);
+    this.#lanes.forgetIdle(lane);
   }
 }
