@@ -17,7 +17,7 @@ import { type Standing, transact, type TransactionResult } from "./transaction.t
 export type { Transaction } from "./mail_plan.ts";
 export type { RecipientOutcome, TransactionResult } from "./transaction.ts";
 
-/** How long the farewell may take, ms. */
+/** How long the reply to QUIT may take, ms. */
 const QUIT_TIMEOUT = 3000;
 
 /** What a client needs to know of its conversation. */
@@ -79,10 +79,15 @@ export class SmtpClient {
     return result;
   }
 
-  /** Takes leave as RFC 5321 §4.1.1.10 wants it, within a few seconds, and hangs up. Never rejects. */
+  /**
+   * Takes leave as RFC 5321 §4.1.1.10 wants it, and of TLS by its own farewell, within a
+   * few seconds, and hangs up. Never rejects.
+   */
   async quit(): Promise<void> {
     try {
-      if (this.#standing !== "over") await this.#dialogue.command("QUIT", QUIT_TIMEOUT);
+      if (this.#standing === "over") return;
+      await this.#dialogue.command("QUIT", QUIT_TIMEOUT);
+      await this.#dialogue.end();
     } catch {
       // It is gone already: nobody is left to take leave of.
     } finally {

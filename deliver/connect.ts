@@ -147,6 +147,8 @@ class Setup {
       signal?.throwIfAborted(); // it may have been between the connection and this line
       return { kind: "client", client: await this.#introduce(dialogue) };
     } catch (error) {
+      // A host that was understood, and is of no use, is not cut off.
+      if (error instanceof DeliveryFailure) await dialogue?.end();
       dialogue?.close();
       if (this.#stage === "tls") return this.#handshakeFailed(error);
       throw this.#failureFor(error);

@@ -74,6 +74,11 @@ export class Dialogue {
     await this.#connection.secure(upgrade, ms);
   }
 
+  /** Hangs up in good order, within a few seconds. Nothing may be under way. */
+  end(): Promise<void> {
+    return this.#connection.end();
+  }
+
   /** Hangs up. What is under way rejects. */
   close(): void {
     this.#connection.close();

@@ -3,6 +3,7 @@ import { encode } from "../../base/bytes.ts";
 import type { TlsInfo } from "../../message/envelope.ts";
 import { Connection, endpoint, plainAddress, TimeoutError } from "../../transport/connection.ts";
 import { Deadlines } from "../../transport/deadlines.ts";
+import type { ByteStream } from "../../transport/stream.ts";
 import { TestClock } from "../helpers/test_clock.ts";
 import { Peer, resettable } from "./peer.ts";
 import { turn, until } from "./running.ts";
@@ -106,6 +107,27 @@ Deno.test("a last word that the peer does not take is given up after five second
     await dismissed;
     await assertRejects(() => write);
   }));
+
+Deno.test("a farewell that the peer does not take is given up after five seconds", async () => {
+  const closed = Promise.withResolvers<void>();
+  const stuck: ByteStream = {
+    read: () => Promise.resolve(null),
+    write: (bytes) => Promise.resolve(bytes.length),
+    end: () => closed.promise,
+    close: closed.resolve,
+  };
+  const clock = new TestClock();
+  const remote = { address: "192.0.2.1", port: 25 };
+  const connection = new Connection(stuck, remote, new Deadlines(clock), TLS);
+  let over = false;
+  const ended = connection.end().then(() => over = true);
+  clock.advance(4 * SECOND);
+  await turn();
+  assert(!over, "it was given up too soon");
+  clock.advance(2 * SECOND);
+  await ended;
+  assertEquals(clock.timers, 0);
+});
 
 Deno.test("dismiss waits for the write under way, says the last word once, and closes", () =>
   withConnection(async ({ connection, peer }) => {
