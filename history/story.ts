@@ -84,6 +84,13 @@ export interface TlsFact {
   readonly why?: string;
 }
 
+/** What an attempt did for one recipient, where they fared differently. */
+export interface RecipientResult {
+  readonly outcome: "delivered" | "deferred" | "failed";
+  /** The reply or error that decided it, one line. */
+  readonly reply: string;
+}
+
 /** A host was tried, or there was none to try. */
 export interface AttemptFact extends Fact {
   readonly kind: "attempt";
@@ -105,6 +112,8 @@ export interface AttemptFact extends Fact {
   /** The reply or error that decided it, one line. */
   readonly reply: string;
   readonly outcome: "delivered" | "deferred" | "failed" | "mixed";
+  /** One for each of `recipients`, in their order; absent unless the outcome is `mixed`. */
+  readonly results?: readonly RecipientResult[];
   /** How many recipients it delivered to. */
   readonly delivered: number;
   /** The first failure, where there was one. */
