@@ -1,13 +1,13 @@
 /**
  * The server's side of the SMTP conversation (RFC 5321) as a machine without I/O:
- * octets go in by `receive`, `step` says what to send and what to do next. One
+ * octets go in by `receive`, `step` says what to send and what to do next
+ * (`protocol/session_machine.ts`), and here is what is said and done. One
  * table holds every command; the state says which of them are legal. Whatever the
  * client sends, it is answered or the session is closed with a reply; a handler
  * that throws is a 451 4.3.0 to its command.
  *
  * @module
  */
-import { type Bytes, encodeInto } from "./base/bytes.ts";
 import type { MaybePromise } from "./base/maybe_promise.ts";
 import type { ClientInfo, TlsChannel } from "./message/envelope.ts";
 import {
@@ -18,7 +18,7 @@ import {
   offeredMechanisms,
   openAuth,
 } from "./protocol/auth.ts";
-import { ask, repeat, whenThere } from "./protocol/ask.ts";
+import { ask, whenThere } from "./protocol/ask.ts";
 import { Budget } from "./protocol/budget.ts";
 import type { ChunkCommand } from "./protocol/chunk_reader.ts";
 import * as syntax from "./protocol/command_syntax.ts";
@@ -31,15 +31,13 @@ import type {
   RcptCommand,
   SessionHandler,
   SessionOptions,
-  Step,
 } from "./protocol/handler.ts";
 import { startQueue } from "./protocol/inquiries.ts";
-import { Input } from "./protocol/input.ts";
 import { LineReader } from "./protocol/line_reader.ts";
 import { mailObstacle, rcptObstacle } from "./protocol/obstacles.ts";
 import * as params from "./protocol/params.ts";
 import * as replies from "./protocol/replies.ts";
-import { formatReply, isPositive, reply, replyBytes, type SmtpReply } from "./protocol/reply.ts";
+import { isPositive, reply, replyBytes, type SmtpReply } from "./protocol/reply.ts";
 import {
   type AuthState,
   bdatState,
@@ -49,9 +47,9 @@ import {
   type DataState,
   dataState,
   recipientsMissing,
-  type SessionState,
   strayChunkState,
 } from "./protocol/session_state.ts";
+import { SessionMachine } from "./protocol/session_machine.ts";
 import { withRelease } from "./protocol/submission_params.ts";
 import {
   addRecipient,
@@ -65,17 +63,8 @@ import {
 import { claimedClient, type ClientClaims } from "./protocol/xclient.ts";
 import { understand, type Vocabulary } from "./protocol/understand.ts";
 
-/**
- * Replies that are sent before more commands are run, in characters. Some commands
- * have replies a hundred times their length: a client that sends many of them and
- * reads nothing must not make the server keep what it would have been told.
- */
-const ENOUGH_OUTPUT = 16 * 1024;
-/** No output. */
-const NOTHING: Bytes = new Uint8Array(0);
-
 /** One client's conversation. */
-export class ServerSession {
+export class ServerSession extends SessionMachine {
   /** Every command there is: the only dispatcher, and what EHLO and HELP list. */
   static readonly #commands: CommandTable<ServerSession, CommandState> = commandTable((row) => [
     row(forms.EHLO, (session, name) => session.#hello("EHLO", name)),
@@ -102,20 +91,12 @@ export class ServerSession {
   readonly #mayXclient: boolean;
   /** Whether it has. */
   #isSpokenFor = false;
-  readonly #input = new Input();
   readonly #lines: LineReader;
   readonly #budget: Budget;
   readonly #vocabulary: Vocabulary<ServerSession>;
-  #state: SessionState = { name: "connected" };
   #client: ClientInfo;
   /** The binding of the TLS channel, for SCRAM-SHA-256-PLUS. */
   #endPoint: Uint8Array | undefined;
-  /** Replies that were not given to the transport yet. */
-  #output = "";
-  /** Whether a step is under way, which may wait for the handler. */
-  #stepping = false;
-  /** Whether the connection is gone. */
-  #gone = false;
 
   /**
    * Begins a conversation; nothing is said before `greeting`.
@@ -131,6 +112,7 @@ export class ServerSession {
     peer: { readonly address: string; readonly port: number },
     tls?: TlsChannel,
   ) {
+    super();
     const { limits } = options;
     this.#options = options;
     this.#handler = handler;
@@ -150,58 +132,17 @@ export class ServerSession {
     return replyBytes(reply(220, "", `${hostname} ${banner}`));
   }
 
-  /** Takes octets from the transport. The chunk must not change before the next step is done. */
-  receive(chunk: Uint8Array): void {
-    const { name } = this.#state;
-    if (name !== "closed" && name !== "starttls") this.#input.append(chunk);
-  }
-
-  /**
-   * Does all that can be done with the octets received, up to some length of
-   * replies, which it gathers. Gives a promise only where the handler did; until
-   * that resolves, only `abort` may be called.
-   *
-   * @param room where the output is put if it fits; it may be what the octets came in
-   */
-  step(room?: Bytes): MaybePromise<Step> {
-    this.#stepping = true;
-    const done = repeat(() => !this.#gone && !this.#isFull && this.#advance());
-    return whenThere(done, () => this.#endStep(room));
-  }
-
   /** TLS is made: all that was said before is forgotten (RFC 3207 §4.2). */
   secured(tls: TlsChannel): void {
     this.#client = newClient(this.#client, this.#isSpokenFor ? withoutFingerprint(tls) : tls);
     this.#endPoint = tls.endPoint;
-    this.#state = { name: "connected" };
+    this.state = { name: "connected" };
   }
 
   /** Goes on as with a new client, whom this handler answers; greet it. */
   restart(handler: SessionHandler): void {
     this.#handler = handler;
-    this.#state = { name: "connected" };
-  }
-
-  /** The connection is gone; a message on its way is dropped. */
-  abort(): void {
-    this.#gone = true;
-    // A sink is not disturbed in the middle of a call: the step that waits for it drops it.
-    if (!this.#stepping) this.#close();
-  }
-
-  /** Whether the octets to come are content. */
-  get receiving(): boolean {
-    return this.#state.name === "data" || this.#state.name === "chunk";
-  }
-
-  /** Whether a transaction is open: MAIL was accepted, and its message neither ended nor dropped. */
-  get inTransaction(): boolean {
-    return this.#state.name === "mail" || this.#state.name === "bdat" || this.receiving;
-  }
-
-  /** Octets of content that came in this transaction, refused ones included. */
-  get contentOctets(): number {
-    return "content" in this.#state ? this.#state.content.octets : 0;
+    this.state = { name: "connected" };
   }
 
   /** What is known of the client. */
@@ -209,85 +150,29 @@ export class ServerSession {
     return this.#client;
   }
 
-  /** Whether replies have to be sent before more are gathered. */
-  get #isFull(): boolean {
-    return this.#output.length >= ENOUGH_OUTPUT;
-  }
-
-  /** Hands out the replies and says what is next. */
-  #endStep(room: Bytes | undefined): Step {
-    this.#stepping = false;
-    if (this.#gone) this.#close();
-    const next = this.#next();
-    // First, since the input may be in the same place.
-    this.#input.keep();
-    const output = this.#output === "" ? NOTHING : encodeInto(this.#output, room);
-    this.#output = "";
-    return { output, next };
-  }
-
-  #next(): Step["next"] {
-    switch (this.#state.name) {
-      case "starttls":
-        return "starttls";
-      case "restart":
-        return "restart";
-      case "closed":
-        return "close";
-      default:
-        return this.#isFull ? "step" : "read";
-    }
-  }
-
-  /** Does one thing; false when nothing can be done before more octets come. */
-  #advance(): MaybePromise<boolean> {
-    const state = this.#state;
-    switch (state.name) {
-      case "connected":
-      case "greeted":
-      case "mail":
-      case "bdat":
-        return this.#readCommand(state.name);
-      case "auth":
-        return this.#readResponse(state);
-      case "data":
-      case "chunk":
-        return this.#readContent(state);
-      case "starttls":
-      case "restart":
-      case "closed":
-        return false;
-      default:
-        return state satisfies never;
-    }
-  }
-
-  #readCommand(state: CommandState): MaybePromise<boolean> {
-    const line = this.#lines.next(this.#input);
+  protected override readCommand(state: CommandState): MaybePromise<boolean> {
+    const line = this.#lines.next(this.input);
     if (line === undefined) return false;
-    const isAhead = this.#handler.forbidsTalkingAhead === true && this.#input.length > 0;
+    const isAhead = this.#handler.forbidsTalkingAhead === true && this.input.length > 0;
     const action = understand(line, state, this.#vocabulary, isAhead);
     if (action.ok) return whenThere(action.value(this), (answer) => this.#answer(answer));
     this.#answer(this.#budget.fault(action.reply));
     // The chunk behind a BDAT that is not understood could not be told from commands.
-    if (syntax.isBdat(line.octets) || action.reply === replies.TALKS_AHEAD) this.#close();
+    if (syntax.isBdat(line.octets) || action.reply === replies.TALKS_AHEAD) this.close();
     return true;
   }
 
   /** Gives a reply, if there is one now. */
   #answer(answer: SmtpReply | undefined): true {
     if (answer === undefined) return true;
-    const given = this.#budget.allow(answer);
-    this.#output += formatReply(given);
-    // RFC 5321 §3.8: 421 announces that the server closes.
-    if (given.code === 421) this.#close();
+    this.say(this.#budget.allow(answer));
     return true;
   }
 
   #hello(greeting: "HELO" | "EHLO", name: string): SmtpReply {
     const { hostname, limits, startTls, binaryMime = false } = this.#options;
-    this.#dropMessage();
-    this.#state = { name: "greeted" };
+    this.dropMessage();
+    this.state = { name: "greeted" };
     this.#client = greetedClient(this.#client, greeting, name);
     if (greeting === "HELO") return reply(250, "", hostname);
     const offer = {
@@ -310,7 +195,7 @@ export class ServerSession {
     return whenThere(ask("mail", () => this.#handler.mail(mail, this.#client)), (answer) => {
       if (isPositive(answer)) {
         const accepted = withRelease(mail, this.#handler);
-        this.#state = { name: "mail", transaction: { mail: accepted, recipients: [], refused: 0 } };
+        this.state = { name: "mail", transaction: { mail: accepted, recipients: [], refused: 0 } };
       }
       return this.#budget.judged(answer);
     });
@@ -328,40 +213,40 @@ export class ServerSession {
   }
 
   #data(): MaybePromise<SmtpReply> {
-    const refusal = recipientsMissing(this.#state, this.#budget);
+    const refusal = recipientsMissing(this.state, this.#budget);
     if (refusal !== undefined) return refusal;
     // RFC 3030 §3: such content has no lines, so no dot could end it.
     if (this.#isBinary) return this.#budget.fault(replies.NEEDS_BDAT);
     return whenThere(this.#openMessage(), (content) => {
       if (content.refusal !== undefined) return this.#budget.judged(content.refusal);
-      this.#state = dataState(content);
+      this.state = dataState(content);
       return replies.START_DATA;
     });
   }
 
   #bdat(chunk: ChunkCommand): MaybePromise<undefined> {
-    const state = this.#state;
+    const state = this.state;
     if (chunk.size === 0 && !chunk.last) this.#budget.idle();
     if (state.name === "bdat") {
-      this.#state = chunkState(state, chunk);
+      this.state = chunkState(state, chunk);
       return;
     }
-    const refusal = recipientsMissing(this.#state, this.#budget);
+    const refusal = recipientsMissing(this.state, this.#budget);
     if (refusal !== undefined) {
       // RFC 3030 §2: the octets of a refused chunk come all the same.
-      this.#state = strayChunkState(refusal, chunk, state);
+      this.state = strayChunkState(refusal, chunk, state);
       return;
     }
     const isBinary = this.#isBinary;
     return whenThere(this.#openMessage(), (content) => {
-      this.#state = chunkState(bdatState(content, isBinary), chunk);
+      this.state = chunkState(bdatState(content, isBinary), chunk);
       return undefined;
     });
   }
 
   #rset(): SmtpReply {
-    this.#dropMessage();
-    if (this.#state.name !== "connected") this.#state = { name: "greeted" };
+    this.dropMessage();
+    if (this.state.name !== "connected") this.state = { name: "greeted" };
     return replies.OK;
   }
 
@@ -369,8 +254,8 @@ export class ServerSession {
     if (this.#client.tls !== undefined) return this.#budget.fault(replies.TLS_ACTIVE);
     if (!this.#options.startTls) return this.#notImplemented();
     // RFC 3207 §4.2: what came in plaintext must not be taken for something that came in TLS.
-    this.#input.clear();
-    this.#state = { name: "starttls" };
+    this.input.clear();
+    this.state = { name: "starttls" };
     return replies.READY_FOR_TLS;
   }
 
@@ -392,7 +277,7 @@ export class ServerSession {
     if (!this.#mayXclient) return this.#budget.fault(replies.XCLIENT_DENIED);
     this.#client = claimedClient(this.#client, claims);
     this.#isSpokenFor = true;
-    this.#state = { name: "restart" };
+    this.state = { name: "restart" };
     return undefined;
   }
 
@@ -403,20 +288,20 @@ export class ServerSession {
   #auth(command: AuthCommand): MaybePromise<SmtpReply> {
     const opened = openAuth(command, this.#authParties);
     if ("code" in opened) return this.#budget.fault(opened);
-    this.#state = { name: "auth", exchange: opened };
+    this.state = { name: "auth", exchange: opened };
     return opened.begin().then((turn) => this.#endTurn(turn));
   }
 
   /** Reads a line of an exchange, and takes the turn that it makes. */
-  #readResponse({ exchange }: AuthState): MaybePromise<boolean> {
-    const line = this.#lines.next(this.#input);
+  protected override readResponse({ exchange }: AuthState): MaybePromise<boolean> {
+    const line = this.#lines.next(this.input);
     if (line === undefined) return false;
     return exchange.respond(line).then((turn) => this.#answer(this.#endTurn(turn)));
   }
 
   #endTurn(turn: AuthTurn): SmtpReply {
     if (turn.kind === "goes on") return turn.reply;
-    this.#state = { name: "greeted" };
+    this.state = { name: "greeted" };
     if (turn.kind === "broken") return this.#budget.fault(turn.reply);
     if (turn.user === undefined) return this.#budget.judged(turn.reply);
     this.#client = authenticatedClient(this.#client, turn.user);
@@ -429,7 +314,7 @@ export class ServerSession {
   }
 
   #quit(): SmtpReply {
-    this.#close();
+    this.close();
     return replies.BYE;
   }
 
@@ -440,8 +325,8 @@ export class ServerSession {
 
   /** The open transaction; the table lets no command here that needs one without one. */
   get #transaction(): Transaction {
-    if (this.#state.name !== "mail") throw new Error(`no transaction in state ${this.#state.name}`);
-    return this.#state.transaction;
+    if (this.state.name !== "mail") throw new Error(`no transaction in state ${this.state.name}`);
+    return this.state.transaction;
   }
 
   /** Asks where the message of the open transaction goes; the content may be refused already. */
@@ -451,11 +336,11 @@ export class ServerSession {
     return whenThere(taker, (taker) => new Content(taker, this.#options.limits.messageSize));
   }
 
-  #readContent(state: DataState | ChunkState): MaybePromise<boolean> {
+  protected override readContent(state: DataState | ChunkState): MaybePromise<boolean> {
     const { content, reader } = state;
-    const run = reader.read(this.#input.rest());
-    if (run.used === 0 && !run.ended) return this.#input.length > 0;
-    this.#input.skip(run.used);
+    const run = reader.read(this.input.rest());
+    if (run.used === 0 && !run.ended) return this.input.length > 0;
+    this.input.skip(run.used);
     return whenThere(content.write(run.content), () => {
       if (reader.bare) content.refuse(replies.BARE_LINE_END);
       return run.ended ? this.#endContent(state) : true;
@@ -465,21 +350,10 @@ export class ServerSession {
   /** A message is all there, or a chunk of one. */
   #endContent(state: DataState | ChunkState): MaybePromise<true> {
     const { content } = state;
-    this.#state = state.name === "chunk" ? state.after : { name: "greeted" };
+    this.state = state.name === "chunk" ? state.after : { name: "greeted" };
     if (state.name === "chunk" && !state.last) {
       return this.#answer(content.refusal ?? replies.CHUNK_TAKEN);
     }
     return whenThere(content.finish(), (answer) => this.#answer(this.#budget.ended(answer)));
-  }
-
-  /** Drops a message that is on its way. */
-  #dropMessage(): void {
-    if ("content" in this.#state) this.#state.content.abort();
-  }
-
-  #close(): void {
-    this.#dropMessage();
-    this.#input.clear();
-    this.#state = { name: "closed" };
   }
 }

@@ -49,14 +49,14 @@ export const SESSION_FAULTS: readonly Fault[] = [
   {
     name: "reads commands out of a chunk that it refuses",
     file: "protocol.ts",
-    original: "this.#state = strayChunkState(refusal, chunk, state);\n      return;",
+    original: "this.state = strayChunkState(refusal, chunk, state);\n      return;",
     planted: "void strayChunkState;\n      return whenThere(refusal, () => undefined);",
   },
   {
     name: "keeps what came in plaintext behind STARTTLS",
     file: "protocol.ts",
-    original: 'this.#input.clear();\n    this.#state = { name: "starttls" };',
-    planted: 'this.#state = { name: "starttls" };',
+    original: 'this.input.clear();\n    this.state = { name: "starttls" };',
+    planted: 'this.state = { name: "starttls" };',
   },
   {
     name: "loses a CR at the end of a read",
