@@ -31,7 +31,7 @@ import {
   type SettleRules,
   verdictsOf,
 } from "./deliver/settle.ts";
-import { Turns } from "./deliver/turns.ts";
+import { LaneTurns } from "./deliver/lane_turns.ts";
 import type { Claim, DeliveryError, Queue } from "./queue/queue.ts";
 
 /** What delivery needs. */
@@ -59,7 +59,7 @@ export class Delivery {
   readonly #options: DeliveryOptions;
   readonly #claiming: Claiming;
   readonly #lanes: Lanes;
-  readonly #turns: Turns<Job>;
+  readonly #turns: LaneTurns<Job>;
   readonly #sessions: Sessions;
   readonly #attemptDeps: AttemptDeps;
   readonly #underWay = new Set<Promise<void>>();
@@ -77,7 +77,7 @@ export class Delivery {
     });
     const { concurrencyPerDestination } = settings;
     this.#lanes = new Lanes({ clock, concurrencyPerDestination });
-    this.#turns = new Turns(settings.concurrency);
+    this.#turns = new LaneTurns(settings.concurrency);
     this.#sessions = new Sessions(options);
     this.#attemptDeps = { clock, route, sessions: this.#sessions };
   }

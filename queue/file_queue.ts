@@ -5,10 +5,11 @@
  *
  * @module
  */
+import { ConcurrencyLimit } from "../base/concurrency_limit.ts";
 import { log } from "../base/log.ts";
 import { isPromise, type MaybePromise } from "../base/maybe_promise.ts";
 import type { Envelope } from "../message/envelope.ts";
-import { forEachLimited, SharedTask, Turns } from "./concurrency.ts";
+import { forEachLimited, SharedTask } from "./concurrency.ts";
 import { type DraftOwner, FileDraft, type SealedContent } from "./file_draft.ts";
 import { denoFiles } from "./files.ts";
 import { newId } from "./id.ts";
@@ -56,7 +57,7 @@ export class FileQueue implements Queue {
   readonly #space: SpaceWatch;
   readonly #store: SpoolStore;
   readonly #list = new WaitingList<SpoolEntry>();
-  readonly #filing = new Turns(FILE_AT_ONCE);
+  readonly #filing = new ConcurrencyLimit(FILE_AT_ONCE);
   readonly #drafts = new Map<string, FileDraft>();
   readonly #owner: DraftOwner;
   /** What goes on without anybody waiting for it. */

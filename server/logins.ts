@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { ConcurrencyLimit } from "../base/concurrency_limit.ts";
 import type { Clock } from "../base/clock.ts";
 import { log } from "../base/log.ts";
 import type { Config } from "../config/config.ts";
@@ -15,7 +16,6 @@ import { LoginFailures } from "../policy/login_failures.ts";
 import { matches } from "../policy/password.ts";
 import { clientNetwork } from "../policy/rate_limit.ts";
 import { maySendFrom, parseSenderRule, type SenderRule } from "../policy/senders.ts";
-import { Turns } from "../policy/turns.ts";
 import type { UserFile } from "../policy/user_file.ts";
 import { nameKey, type Users } from "../policy/users.ts";
 import type { AuthEnd, Authenticator } from "../protocol/auth.ts";
@@ -74,7 +74,7 @@ export class Logins {
   readonly options: LoginOptions;
   /** How often logins have failed. */
   readonly failures: LoginFailures;
-  readonly #hashing = new Turns(HASHES_AT_ONCE);
+  readonly #hashing = new ConcurrencyLimit(HASHES_AT_ONCE);
   /** Those who wait because they failed; each ends its wait. */
   readonly #waiting = new Set<() => void>();
   #stopped = false;

@@ -16,7 +16,6 @@ import {
   storeScram,
 } from "../../policy/password.ts";
 import { formatSenderRule, maySendFrom, parseSenderRule } from "../../policy/senders.ts";
-import { Turns } from "../../policy/turns.ts";
 import { changeUsers, UserFile } from "../../policy/user_file.ts";
 import {
   formatUsers,
@@ -271,24 +270,4 @@ Deno.test("with bounds of 0 nobody is shut out and no name guarded", () => {
   for (let i = 0; i < 100; i++) failures.failed("anna", "192.0.2.1");
   assertEquals(failures.isShutOut("192.0.2.1"), false);
   assertEquals(failures.isGuarded("anna", "192.0.2.2"), false);
-});
-
-Deno.test("turns let so much work at a time, in the order it came, and go on after a failure", async () => {
-  const turns = new Turns(2);
-  const begun: number[] = [];
-  const ends = Array.from({ length: 4 }, () => Promise.withResolvers<number>());
-  const work = ends.map(({ promise }, i) =>
-    turns.run(() => {
-      begun.push(i);
-      return promise;
-    })
-  );
-  await Promise.resolve();
-  assertEquals(begun, [0, 1]);
-  ends[0]!.reject(new Error("no"));
-  await assertRejects(() => work[0]!);
-  assertEquals(begun, [0, 1, 2]);
-  for (const [i, { resolve }] of ends.entries()) resolve(i);
-  assertEquals(await Promise.all(work.slice(1)), [1, 2, 3]);
-  assertEquals(await turns.run(() => Promise.resolve("more")), "more");
 });

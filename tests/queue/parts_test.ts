@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import * as fc from "fast-check";
 import { concat, encode } from "../../base/bytes.ts";
-import { forEachLimited, SharedTask, Turns } from "../../queue/concurrency.ts";
+import { forEachLimited, SharedTask } from "../../queue/concurrency.ts";
 import { ContentBuffer } from "../../queue/content.ts";
 import { DueHeap } from "../../queue/due_heap.ts";
 import { isId, newId } from "../../queue/id.ts";
@@ -184,24 +184,4 @@ Deno.test("lists of one domain are shared, and not without bound", () => {
   const before = of("a@example.com");
   for (let i = 0; i < 10_000; i++) of(`a@d${i}.example`);
   assert(of("a@example.com") !== before);
-});
-
-Deno.test("turns are given in order, no more at once than there are, and passed on after a failure", async () => {
-  const turns = new Turns(2);
-  const begun: number[] = [];
-  const works = Array.from({ length: 5 }, () => Promise.withResolvers<void>());
-  const runs = works.map((work, i) =>
-    turns.run(() => {
-      begun.push(i);
-      return work.promise;
-    })
-  );
-  await Promise.resolve();
-  assertEquals(begun, [0, 1]);
-  works[1]!.reject(new Error("the second fails"));
-  await assertRejects(() => runs[1]!, Error, "the second fails");
-  assertEquals(begun, [0, 1, 2]);
-  for (const [i, work] of works.entries()) if (i !== 1) work.resolve();
-  await Promise.all([runs[0], runs[2], runs[3], runs[4]]);
-  assertEquals(begun, [0, 1, 2, 3, 4]);
 });

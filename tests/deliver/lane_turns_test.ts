@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { Lane } from "../../deliver/lane.ts";
-import { Turns } from "../../deliver/turns.ts";
+import { LaneTurns } from "../../deliver/lane_turns.ts";
 
 /** A lane with some jobs; there was a session with its destination if it is met. */
 function laneWith(jobs: number, { met }: { met: boolean }, name = "example.org"): Lane<string> {
@@ -11,7 +11,7 @@ function laneWith(jobs: number, { met }: { met: boolean }, name = "example.org")
 }
 
 /** Begins all that may begin; gives the jobs. */
-function beginAll(turns: Turns<string>): string[] {
+function beginAll(turns: LaneTurns<string>): string[] {
   const jobs: string[] = [];
   for (let next = turns.begin(); next !== undefined; next = turns.begin()) jobs.push(next.job);
   return jobs;
@@ -23,14 +23,14 @@ function strangers(count: number): Lane<string>[] {
 }
 
 Deno.test("destinations that have not answered get half of the connections, one each", () => {
-  const turns = new Turns<string>(10);
+  const turns = new LaneTurns<string>(10);
   for (const lane of strangers(20)) turns.add(lane);
   turns.add(laneWith(5, { met: false }, "many"));
   assertEquals(beginAll(turns), ["s0 0", "s1 0", "s2 0", "s3 0", "s4 0"]);
 });
 
 Deno.test("destinations that answer get the connections that are left, beside others that hang", () => {
-  const turns = new Turns<string>(10);
+  const turns = new LaneTurns<string>(10);
   for (const lane of strangers(20)) turns.add(lane);
   beginAll(turns);
   const lanes = ["a", "b", "c"].map((name) => laneWith(4, { met: true }, name));
@@ -41,7 +41,7 @@ Deno.test("destinations that answer get the connections that are left, beside ot
 });
 
 Deno.test("a destination that answers makes room for the next that has not, and gets more itself", () => {
-  const turns = new Turns<string>(4);
+  const turns = new LaneTurns<string>(4);
   const answers = laneWith(3, { met: false }, "answers");
   turns.add(answers);
   for (const lane of strangers(9)) turns.add(lane);
@@ -52,7 +52,7 @@ Deno.test("a destination that answers makes room for the next that has not, and 
 });
 
 Deno.test("a destination that has failed makes room for the next", () => {
-  const turns = new Turns<string>(2);
+  const turns = new LaneTurns<string>(2);
   const lanes = strangers(3);
   for (const lane of lanes) turns.add(lane);
   assertEquals(beginAll(turns), ["s0 0"]);
@@ -61,14 +61,14 @@ Deno.test("a destination that has failed makes room for the next", () => {
 });
 
 Deno.test("destinations that answer and such that have not take turns", () => {
-  const turns = new Turns<string>(100);
+  const turns = new LaneTurns<string>(100);
   for (const lane of strangers(2)) turns.add(lane);
   turns.add(laneWith(2, { met: true }, "known"));
   assertEquals(beginAll(turns), ["s0 0", "known 0", "s1 0", "known 1"]);
 });
 
 Deno.test("a lane without a job that may go has no turn", () => {
-  const turns = new Turns<string>(10);
+  const turns = new LaneTurns<string>(10);
   const lane = laneWith(1, { met: true });
   turns.add(lane);
   turns.add(laneWith(0, { met: true }));

@@ -9,7 +9,7 @@
 import type { Lane } from "./lane.ts";
 
 /** The lanes with a job that may go. */
-export class Turns<Job> {
+export class LaneTurns<Job> {
   readonly #concurrency: number;
   readonly #mostContacts: number;
   /** Each in the order of their turns. */
