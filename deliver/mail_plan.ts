@@ -13,6 +13,7 @@ import type { DsnRequest } from "../message/dsn_request.ts";
 import { HeaderScanner } from "../message/headers.ts";
 import { canonicalDomain } from "../protocol/domain.ts";
 import { byValue } from "../protocol/deliver_by.ts";
+import { needsUtf8 } from "../protocol/dsn_params.ts";
 import type { Extensions } from "../protocol/ehlo.ts";
 import { splitMailbox } from "../protocol/mailbox.ts";
 import type { Content, DeliveryError } from "../queue/queue.ts";
@@ -100,7 +101,7 @@ export function planMail(
   if (transaction.binary && !extensions.binaryMime) {
     return { kind: "refused", error: binaryFailure(host) };
   }
-  const smtputf8 = transaction.smtputf8 || !isAscii(reversePath) || !recipients.every(isAscii);
+  const smtputf8 = needsSmtputf8(transaction);
   if (smtputf8 && !extensions.smtputf8) return planInAscii(transaction, extensions, host);
   return planFor(transaction, { reversePath, recipients, smtputf8 }, extensions, host);
 }
@@ -115,6 +116,14 @@ function untimeliness(
   if (seconds < 1) return deliverByFailure("over", host);
   if (leastDeliverBy === undefined) return deliverByFailure("not offered", host);
   return seconds < leastDeliverBy ? deliverByFailure("too short", host) : undefined;
+}
+
+/** Whether SMTPUTF8 is to be asked for: not of a message that came with it and holds nothing beyond US-ASCII (RFC 6531 §3.4). */
+function needsSmtputf8(
+  { reversePath, recipients, smtputf8, eightBit, dsn }: Transaction,
+): boolean {
+  if (!isAscii(reversePath) || !recipients.every(isAscii)) return true;
+  return smtputf8 && (eightBit || dsn?.recipients?.some(needsUtf8) === true);
 }
 
 /**

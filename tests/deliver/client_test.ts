@@ -583,6 +583,27 @@ Deno.test("with SMTPUTF8 offered, addresses go as they are", async () => {
   });
 });
 
+Deno.test("SMTPUTF8 is not asked for where nothing in message and envelope needs it (RFC 6531 §3.4)", async () => {
+  const offer = ["8BITMIME", "SMTPUTF8", "DSN"];
+  const utf8 = { recipients: [{ orcpt: "utf-8;jos\u00e9@mx.test" }] };
+  const cases = [
+    [{}, "Subject: x\r\n\r\n", ""],
+    [{}, "Subject: x\r\n\r\n\u00e9\r\n", " BODY=8BITMIME SMTPUTF8"],
+    [{ dsn: utf8 }, "Subject: x\r\n\r\n", " SMTPUTF8"],
+  ] as const;
+  for (const [more, content, params] of cases) {
+    await withScript(offer, takeMail(), async (client, peer) => {
+      await client.transact(transactionOf(content, { ...more, smtputf8: true }));
+      const [mail, rcpt] = commandsOf(peer).map(heardText);
+      assertEquals(mail, `MAIL FROM:<a@me.test>${params}`);
+      assertEquals(
+        rcpt,
+        `RCPT TO:<b@mx.test>${"dsn" in more ? ` ORCPT=${utf8.recipients[0]!.orcpt}` : ""}`,
+      );
+    });
+  }
+});
+
 Deno.test("without SMTPUTF8 a message that needs nothing of it goes all the same", async () => {
   await withScript(["8BITMIME"], takeMail(), async (client, peer) => {
     const parts = { reversePath: "a@m\u00fcller.test", smtputf8: true };
