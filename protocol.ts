@@ -23,7 +23,7 @@ import { Budget } from "./protocol/budget.ts";
 import type { ChunkCommand } from "./protocol/chunk_reader.ts";
 import * as syntax from "./protocol/command_syntax.ts";
 import * as forms from "./protocol/command_forms.ts";
-import { type CommandTable, commandTable } from "./protocol/command_table.ts";
+import { type CommandTable, commandTable, type Offer } from "./protocol/command_table.ts";
 import { Content } from "./protocol/content.ts";
 import { ehloReply, helpReply } from "./protocol/ehlo.ts";
 import type {
@@ -32,9 +32,10 @@ import type {
   SessionHandler,
   SessionOptions,
 } from "./protocol/handler.ts";
-import { startQueue } from "./protocol/inquiries.ts";
+import { startQueue, verify } from "./protocol/inquiries.ts";
 import { LineReader } from "./protocol/line_reader.ts";
 import { mailObstacle, rcptObstacle } from "./protocol/obstacles.ts";
+import { offerOf } from "./protocol/offer.ts";
 import * as params from "./protocol/params.ts";
 import * as replies from "./protocol/replies.ts";
 import { isPositive, reply, replyBytes, type SmtpReply } from "./protocol/reply.ts";
@@ -75,8 +76,8 @@ export class ServerSession extends SessionMachine {
     row(forms.BDAT, (session, chunk) => session.#bdat(chunk)),
     row(forms.RSET, (session) => session.#rset()),
     row(forms.NOOP, () => replies.OK),
-    row(forms.VRFY, (session, text) => session.#verify(text)),
-    row(forms.HELP, (_, topic) => helpReply(ServerSession.#commands, topic)),
+    row(forms.VRFY, (session, asked) => verify(session.#handler.inquiries, asked, session.#client)),
+    row(forms.HELP, (session, topic) => helpReply(ServerSession.#commands, topic, session.#offer)),
     row(forms.ETRN, (session, domain) => session.#startQueue(domain)),
     row(forms.STARTTLS, (session) => session.#startTls()),
     row(forms.AUTH, (session, auth) => session.#auth(auth)),
@@ -170,23 +171,20 @@ export class ServerSession extends SessionMachine {
   }
 
   #hello(greeting: "HELO" | "EHLO", name: string): SmtpReply {
-    const { hostname, limits, startTls, binaryMime = false } = this.#options;
+    const { hostname } = this.#options;
     this.dropMessage();
     this.state = { name: "greeted" };
     this.#client = greetedClient(this.#client, greeting, name);
     if (greeting === "HELO") return reply(250, "", hostname);
-    const offer = {
-      messageSize: limits.messageSize,
-      binaryMime,
-      submission: this.#handler.submission?.(),
-      limits: { mails: this.#handler.mailMax, recipients: limits.recipients },
-      tls: this.#client.tls !== undefined,
-      startTls: startTls && this.#client.tls === undefined,
+    return ehloReply(hostname, ServerSession.#commands.values(), this.#offer);
+  }
+
+  get #offer(): Offer {
+    return offerOf(this.#options, this.#handler, {
+      client: this.#client,
       mechanisms: offeredMechanisms(this.#authParties),
       xclient: this.#mayXclient,
-      etrn: this.#handler.inquiries?.mayStart(this.#client) ?? false,
-    };
-    return ehloReply(hostname, ServerSession.#commands.values(), offer);
+    });
   }
 
   #mail(mail: MailCommand): MaybePromise<SmtpReply> {
@@ -257,12 +255,6 @@ export class ServerSession extends SessionMachine {
     this.input.clear();
     this.state = { name: "starttls" };
     return replies.READY_FOR_TLS;
-  }
-
-  #verify(text: string): MaybePromise<SmtpReply> {
-    const { inquiries } = this.#handler;
-    if (inquiries === undefined) return replies.CANNOT_VERIFY;
-    return ask("verify", () => inquiries.verify(text, this.#client));
   }
 
   #startQueue(domain: string): MaybePromise<SmtpReply> {

@@ -10,7 +10,7 @@ import { AUTH_LINE_LENGTH, type AuthCommand, parseAuth } from "./auth.ts";
 import { type ChunkCommand, parseChunk } from "./chunk_reader.ts";
 import * as syntax from "./command_syntax.ts";
 import type { CommandForm } from "./command_table.ts";
-import { parseEtrn } from "./inquiries.ts";
+import { parseEtrn, parseVrfy, type Verification } from "./inquiries.ts";
 import { limitsKeyword } from "./limits.ts";
 import * as params from "./params.ts";
 import { ALWAYS, type CommandState } from "./session_state.ts";
@@ -74,7 +74,13 @@ export const RSET: Form<void> = { ...IDLE, usage: "RSET", parse: syntax.nothing 
 export const NOOP: Form<string> = { ...IDLE_LAST, usage: "NOOP [text]", parse: syntax.anything };
 
 /** RFC 5321 §4.1.1.6. */
-export const VRFY: Form<string> = { ...IDLE_LAST, usage: "VRFY address", parse: syntax.something };
+export const VRFY: Form<Verification> = {
+  ...IDLE_LAST,
+  usage: "VRFY address [SMTPUTF8]",
+  utf8: true,
+  offered: ({ vrfy }) => vrfy,
+  parse: parseVrfy,
+};
 
 /** RFC 5321 §4.1.1.8. */
 export const HELP: Form<string> = {
@@ -89,7 +95,8 @@ export const ETRN: Form<string> = {
   usage: "ETRN domain",
   states: ["greeted"],
   idle: true,
-  keywords: ({ etrn }) => etrn ? ["ETRN"] : [],
+  keywords: () => ["ETRN"],
+  offered: ({ etrn }) => etrn,
   parse: parseEtrn,
 };
 
@@ -97,7 +104,8 @@ export const ETRN: Form<string> = {
 export const STARTTLS: Form<void> = {
   usage: "STARTTLS",
   states: ["greeted", "mail"],
-  keywords: ({ startTls }) => startTls ? ["STARTTLS"] : [],
+  keywords: () => ["STARTTLS"],
+  offered: ({ startTls }) => startTls,
   parse: syntax.nothing,
 };
 
@@ -106,7 +114,8 @@ export const AUTH: Form<AuthCommand> = {
   usage: "AUTH mechanism [initial-response]",
   states: ["greeted"],
   longer: AUTH_LINE_LENGTH,
-  keywords: ({ mechanisms }) => mechanisms.length > 0 ? [["AUTH", ...mechanisms].join(" ")] : [],
+  keywords: ({ mechanisms }) => [["AUTH", ...mechanisms].join(" ")],
+  offered: ({ mechanisms }) => mechanisms.length > 0,
   parse: parseAuth,
 };
 
@@ -115,7 +124,8 @@ export const XCLIENT: Form<ClientClaims> = {
   usage: "XCLIENT attribute=value ...",
   states: ["connected", "greeted"],
   idle: true,
-  keywords: ({ xclient }) => xclient ? [XCLIENT_KEYWORD] : [],
+  keywords: () => [XCLIENT_KEYWORD],
+  offered: ({ xclient }) => xclient,
   parse: parseXclient,
 };
 
@@ -126,6 +136,7 @@ export const QUIT: Form<void> = { usage: "QUIT", states: ALWAYS, parse: syntax.n
 export const EXPN: Form<string> = {
   usage: "EXPN",
   states: ALWAYS,
-  unlisted: true,
+  utf8: true,
+  offered: () => false,
   parse: syntax.anything,
 };

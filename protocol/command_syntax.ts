@@ -10,7 +10,7 @@ import type { MailCommand, RcptCommand } from "./handler.ts";
 import { parseMailParams, parseRcptParams } from "./params.ts";
 import { type Parsed, parsed, refused } from "./parsed.ts";
 import { parsePath } from "./path.ts";
-import { BAD_OCTETS, NEEDS_SMTPUTF8, NOT_UTF8 } from "./replies.ts";
+import { BAD_OCTETS, NOT_UTF8, SENDER_NEEDS_SMTPUTF8 } from "./replies.ts";
 
 /** A command line, taken apart at its first space. */
 export interface CommandLine {
@@ -75,11 +75,6 @@ export function anything(argument: string): Parsed<string> {
   return parsed(argument);
 }
 
-/** Some argument. */
-export function something(argument: string): Parsed<string> {
-  return argument === "" ? refused(501, "5.5.4", "Argument expected") : parsed(argument);
-}
-
 /** `FROM:<reverse-path> [parameters]`; a space after the colon is tolerated, as clients send it. */
 export function mail(argument: string): Parsed<MailCommand> {
   if (argument.slice(0, 5).toUpperCase() !== "FROM:") {
@@ -92,7 +87,9 @@ export function mail(argument: string): Parsed<MailCommand> {
   if (address !== "" && domain === "") return refused(501, "5.1.7", "Sender needs a domain");
   const params = parseMailParams(text.slice(end));
   if (!params.ok) return params;
-  if (!params.value.smtputf8 && !isAscii(address)) return { ok: false, reply: NEEDS_SMTPUTF8 };
+  if (!params.value.smtputf8 && !isAscii(address)) {
+    return { ok: false, reply: SENDER_NEEDS_SMTPUTF8 };
+  }
   return parsed({ reversePath: address, ...params.value });
 }
 

@@ -30,6 +30,8 @@ export interface Offer {
   readonly etrn: boolean;
   /** Whether the client may say for whom it speaks. */
   readonly xclient: boolean;
+  /** Whether VRFY is answered. */
+  readonly vrfy: boolean;
 }
 
 /** What a row says of its command, beside how to read and run it. */
@@ -46,8 +48,8 @@ export interface CommandFacts<State extends string> {
   readonly longer?: number;
   /** The EHLO lines that say it, or a parameter of it, is there. */
   readonly keywords?: (offer: Offer) => readonly string[];
-  /** Whether HELP leaves it out: the verb is known, the command not implemented. */
-  readonly unlisted?: boolean;
+  /** Whether it is there for a client, where it is not for all: neither EHLO nor HELP speak of it otherwise. */
+  readonly offered?: (offer: Offer) => boolean;
 }
 
 /** What a command does, once it is understood. No reply now: the content that follows is answered. */

@@ -15,25 +15,31 @@ const GENERAL = ["PIPELINING", "ENHANCEDSTATUSCODES"];
 /** The reply to EHLO: the server's name, then every extension that a row of the table brings. */
 export function ehloReply(
   hostname: string,
-  table: Iterable<Pick<Command<never, never>, "keywords">>,
+  table: Iterable<Pick<Command<never, never>, "keywords" | "offered">>,
   offer: Offer,
 ): SmtpReply {
   const keywords = [...GENERAL];
-  for (const command of table) keywords.push(...command.keywords?.(offer) ?? []);
+  for (const command of table) {
+    if (isOffered(command, offer)) keywords.push(...command.keywords?.(offer) ?? []);
+  }
   return reply(250, "", hostname, ...keywords);
 }
 
-/** The reply to HELP: how each command is written, or the one that is asked about. */
+/** The reply to HELP: how each command that is there is written, or the one that is asked about. */
 export function helpReply(
-  table: ReadonlyMap<string, Pick<Command<never, never>, "usage" | "unlisted">>,
+  table: ReadonlyMap<string, Pick<Command<never, never>, "usage" | "offered">>,
   topic: string,
+  offer: Offer,
 ): SmtpReply {
   const asked = table.get(topic.toUpperCase());
-  if (asked !== undefined) return reply(214, "2.0.0", asked.usage);
+  if (asked !== undefined && isOffered(asked, offer)) return reply(214, "2.0.0", asked.usage);
   if (topic !== "") return reply(504, "5.5.4", "No help on that");
-  const lines = ["Commands:"];
-  for (const { usage, unlisted } of table.values()) if (!unlisted) lines.push(usage);
-  return reply(214, "2.0.0", ...lines);
+  const there = table.values().filter((command) => isOffered(command, offer));
+  return reply(214, "2.0.0", "Commands:", ...there.map(({ usage }) => usage));
+}
+
+function isOffered({ offered }: Pick<Command<never, never>, "offered">, offer: Offer): boolean {
+  return offered?.(offer) ?? true;
 }
 
 /** What a server offers, as its reply to EHLO says. */

@@ -17,7 +17,7 @@ import type {
   SessionOptions,
 } from "./handler.ts";
 import { notRecognized } from "./params.ts";
-import { NEEDS_SMTPUTF8, TOO_BIG, TOO_MANY_RCPT } from "./replies.ts";
+import { RECIPIENT_NEEDS_SMTPUTF8, TOO_BIG, TOO_MANY_RCPT } from "./replies.ts";
 import type { SmtpReply } from "./reply.ts";
 import { submissionRefusal } from "./submission_params.ts";
 import type { Transaction } from "./transaction.ts";
@@ -56,5 +56,5 @@ export function rcptObstacle(
   }
   if (transaction.mail.smtputf8 || isAscii(rcpt.address) && !needsUtf8(rcpt)) return undefined;
   transaction.refused++;
-  return budget.fault(NEEDS_SMTPUTF8);
+  return budget.fault(RECIPIENT_NEEDS_SMTPUTF8);
 }

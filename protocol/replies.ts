@@ -35,8 +35,18 @@ export const BAD_OCTETS: SmtpReply = reply(
 export const NOT_UTF8: SmtpReply = reply(500, "5.5.2", "Command is not valid UTF-8");
 /** Octets above 127 where only US-ASCII may be. */
 export const NOT_ASCII: SmtpReply = reply(501, "5.5.2", "Only US-ASCII in this command");
-/** A non-ASCII address without SMTPUTF8 on MAIL (RFC 6531 §3.5). */
-export const NEEDS_SMTPUTF8: SmtpReply = reply(553, "5.6.7", "Non-ASCII address needs SMTPUTF8");
+/** A sender that is not US-ASCII without SMTPUTF8 (RFC 6531 §3.5). */
+export const SENDER_NEEDS_SMTPUTF8: SmtpReply = reply(
+  550,
+  "5.6.7",
+  "Non-ASCII address needs SMTPUTF8",
+);
+/** A recipient that is not, where MAIL had no SMTPUTF8 (RFC 6531 §3.5). */
+export const RECIPIENT_NEEDS_SMTPUTF8: SmtpReply = reply(
+  553,
+  "5.6.7",
+  "Non-ASCII address needs SMTPUTF8",
+);
 /** A BDAT that does not say where its chunk ends: what follows cannot be told from commands. */
 export const BAD_CHUNK: SmtpReply = reply(501, "5.5.4", "Bad chunk size, closing connection");
 /** STARTTLS inside TLS. */

@@ -4,13 +4,17 @@
  *
  * @module
  */
+import { isAscii } from "../base/bytes.ts";
 import type { VrfyPolicy } from "../config/config.ts";
 import type { ClientInfo } from "../message/envelope.ts";
 import { NO_SUCH_USER, type RelayPolicy } from "../policy/relay.ts";
-import type { Inquiries } from "../protocol/inquiries.ts";
+import type { Inquiries, Verification } from "../protocol/inquiries.ts";
 import { parsePath } from "../protocol/path.ts";
 import { CANNOT_VERIFY, NOT_IMPLEMENTED } from "../protocol/replies.ts";
 import { reply, type SmtpReply } from "../protocol/reply.ts";
+
+/** The answer would be the mailbox, which the client has not said it can read (RFC 6531 §3.7.4.2). */
+const NEEDS_UTF8 = reply(252, "2.6.8", "VRFY needs SMTPUTF8 to show the mailbox");
 
 /** What the answers depend on. */
 export interface InquiryOptions {
@@ -25,14 +29,15 @@ export interface InquiryOptions {
 /** Answers for one server. */
 export function inquiries({ vrfy, relay, startQueue }: InquiryOptions): Inquiries {
   return {
-    verify: (text, client) => verified(text, client, vrfy, relay),
+    verifies: vrfy !== "off",
+    verify: (asked, client) => verified(asked, client, vrfy, relay),
     mayStart: (client) => relay.mayRelay(client),
     start: startQueue,
   };
 }
 
 function verified(
-  text: string,
+  { text, smtputf8 }: Verification,
   client: ClientInfo,
   vrfy: VrfyPolicy,
   relay: RelayPolicy,
@@ -43,7 +48,9 @@ function verified(
   if (!path.ok) return path.reply;
   switch (relay.knows(path.value)) {
     case true:
-      return reply(250, "2.1.5", `<${path.value.address}>`);
+      return smtputf8 || isAscii(path.value.address)
+        ? reply(250, "2.1.5", `<${path.value.address}>`)
+        : NEEDS_UTF8;
     case false:
       return NO_SUCH_USER;
     case undefined:

@@ -61,9 +61,10 @@ const WAITING: ReadonlyMap<string, number | undefined> = new Map([
 
 function inquiries(etrn: "yes" | "no"): Inquiries {
   return {
-    verify: (text) => {
+    verifies: true,
+    verify: ({ text, smtputf8 }) => {
       if (text === "throw") throw new Error("verifying failed");
-      return reply(250, "2.1.5", `<${text}>`);
+      return reply(250, "2.1.5", `<${text}>${smtputf8 ? " in UTF-8" : ""}`);
     },
     mayStart: () => etrn === "yes",
     start: (domain) => WAITING.has(domain) ? WAITING.get(domain) : 0,

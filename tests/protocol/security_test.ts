@@ -144,9 +144,11 @@ Deno.test("case 3: a client sees that octets came behind the reply to STARTTLS",
 });
 
 Deno.test("case 4: NUL, bare CR or LF, 8-bit and invalid UTF-8 are refused in every command", async () => {
-  const bad = ["\0", "\r", "\n", "\r\r", "é", "\x85", "\u2028"];
+  const bad = ["\0", "\r", "\n", "\r\r"];
+  const eightBit = ["é", "\x85", "\u2028"];
   for (const verb of ["EHLO c", "HELO c", "NOOP", "VRFY a", "RSET", "DATA", "HELP", "XYZZY"]) {
-    for (const text of bad) {
+    // RFC 6531 §3.7.4.2: VRFY may have UTF-8.
+    for (const text of verb === "VRFY a" ? bad : [...bad, ...eightBit]) {
       const handler = new RecordingHandler();
       const session = newSession(handler);
       assertMatch(await say(session, `${verb}${text} x\r\n`), /^50[01] 5\.5\.[24] [^\r]*\r\n$/);

@@ -145,17 +145,23 @@ function forbiddenOctets(): FramingCase[] {
       name: `${command} with ${JSON.stringify(text)}`,
       lead: EHLO,
       attack: `${command}${text} x\r\nNOOP\r\n`,
-      codes: /^50[01] 250 $/,
+      // RFC 6531 §3.7.4.2: VRFY may have UTF-8.
+      codes: command === "VRFY a" && isWideUtf8(text) ? /^252 250 $/ : /^50[01] 250 $/,
       messages: 0,
     })),
     ...addresses.map((command) => ({
       name: `${command} with ${JSON.stringify(text)}`,
       lead: EHLO + (command.startsWith("RCPT") ? "MAIL FROM:<a@c.example>\r\n" : ""),
       attack: `${command}${text}@c.example>\r\nNOOP\r\n`,
-      codes: /^(250 )?(50[01]|553) 250 $/,
+      codes: /^(250 )?(50[01]|55[03]) 250 $/,
       messages: 0,
     })),
   ]);
+}
+
+/** Whether octets, a character each, are one character of UTF-8 beyond US-ASCII. */
+function isWideUtf8(octets: string): boolean {
+  return octets.length > 1 && octets >= "\x80";
 }
 
 function limits(): FramingCase[] {
