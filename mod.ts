@@ -93,6 +93,7 @@ export {
   type Content,
   type DeliveryError,
   type FailureScope,
+  type MessageState,
   type QueueCounts,
   QueueError,
   type QueueErrorKind,

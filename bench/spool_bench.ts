@@ -93,7 +93,7 @@ Deno.bench(`settle ${MESSAGES}: deferred`, options, async (context) => {
 });
 
 const facts = { size: CONTENT.length, eightBit: false };
-const message = newMessage(newId(0, () => false), 0, ENVELOPE, facts, false);
+const message = newMessage(newId(0, () => false), 0, ENVELOPE, facts);
 const record = seal(queuedText(message, TEXT));
 Deno.bench("write a record of 4 KiB", () => void seal(queuedText(message, TEXT)));
 Deno.bench("read a record of 4 KiB", () => void readRecord(record, 0));

@@ -170,16 +170,17 @@ class Run {
   /** Those of the recipients, from the first on, that go in the next transaction. */
   #portion(left: readonly number[], { extensions: { limits } }: SmtpClient): readonly number[] {
     if (limits === undefined) return left;
-    const { recipients } = this.#job.work.claim.message.envelope;
-    return left.slice(0, portionOf(left.map((index) => recipients[index]!), limits));
+    const { recipients } = this.#job.work.claim.message;
+    return left.slice(0, portionOf(left.map((index) => recipients[index]!.address), limits));
   }
 
   #transaction(recipients: readonly number[]): Transaction {
     const { claim } = this.#job.work;
     const { envelope, size, eightBit } = claim.message;
+    const all = claim.message.recipients;
     return {
       reversePath: envelope.reversePath,
-      recipients: recipients.map((index) => envelope.recipients[index]!),
+      recipients: recipients.map((index) => all[index]!.address),
       dsn: envelope.dsn && requestFor(envelope.dsn, recipients),
       smtputf8: envelope.smtputf8,
       priority: envelope.priority,

@@ -41,7 +41,7 @@ export interface DraftOwner {
     id: string,
     envelope: Envelope,
     content: SealedContent,
-    hold: boolean,
+    options: CommitOptions,
   ): Promise<QueuedMessage>;
   /** The draft is over, whether or not it was queued. */
   ended(draft: FileDraft): void;
@@ -87,7 +87,7 @@ export class FileDraft implements Draft {
   async commit(envelope: Envelope, options: CommitOptions = {}): Promise<QueuedMessage> {
     if (this.#phase !== "open") throw new QueueError("storage", `draft ${this.id} has ended`);
     this.#phase = "committing";
-    const queued = this.#commit(envelope, options.hold ?? false);
+    const queued = this.#commit(envelope, options);
     this.#work = queued.catch(() => {});
     return await queued;
   }
@@ -107,10 +107,10 @@ export class FileDraft implements Draft {
     await this.#work;
   }
 
-  async #commit(envelope: Envelope, hold: boolean): Promise<QueuedMessage> {
+  async #commit(envelope: Envelope, options: CommitOptions): Promise<QueuedMessage> {
     try {
       const content = await this.#seal();
-      return await this.#owner.enqueue(this.id, envelope, content, hold);
+      return await this.#owner.enqueue(this.id, envelope, content, options);
     } catch (error) {
       await this.#discard();
       throw storageError(error, `queueing message ${this.id}`);

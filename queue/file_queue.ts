@@ -7,7 +7,7 @@
  */
 import { ConcurrencyLimit } from "../base/concurrency_limit.ts";
 import { log } from "../base/log.ts";
-import { isPromise, type MaybePromise } from "../base/maybe_promise.ts";
+import type { MaybePromise } from "../base/maybe_promise.ts";
 import type { Envelope } from "../message/envelope.ts";
 import { forEachLimited, SharedTask } from "./concurrency.ts";
 import { type DraftOwner, FileDraft, type SealedContent } from "./file_draft.ts";
@@ -22,22 +22,28 @@ import {
   openSpool,
   type SpoolParts,
 } from "./open_spool.ts";
+import { overviewOf } from "./overview.ts";
 import {
   type Claim,
+  type CommitOptions,
+  type Content,
   type Draft,
+  type Overview,
   type Queue,
   type QueueCounts,
   type QueuedMessage,
   QueueError,
   type Settlement,
-  type Summary,
+  type Steering,
+  type SteerOutcome,
 } from "./queue.ts";
 import type { Recovered } from "./recover.ts";
 import type { SpaceWatch } from "./space.ts";
 import type { SpoolEntry, Stored } from "./spool_entry.ts";
+import { Steerer } from "./steerer.ts";
 import { DamagedMessage, SpoolStore } from "./spool_store.ts";
 import { applySettlement, isFinished, newMessage } from "./state.ts";
-import { messageOf } from "./storage_error.ts";
+import { messageOf, storageError } from "./storage_error.ts";
 import { WaitingList } from "./waiting_list.ts";
 
 const KIB = 1024;
@@ -58,12 +64,13 @@ export class FileQueue implements Queue {
   readonly #store: SpoolStore;
   readonly #list = new WaitingList<SpoolEntry>();
   readonly #filing = new ConcurrencyLimit(FILE_AT_ONCE);
+  readonly #steerer: Steerer;
   readonly #drafts = new Map<string, FileDraft>();
   readonly #owner: DraftOwner;
   /** What goes on without anybody waiting for it. */
   readonly #background = new Set<Promise<void>>();
-  /** The ids of message files that were not read yet. */
-  readonly #unread: ReadonlySet<string>;
+  /** What was found at the start; the message files that were not read yet are named in it. */
+  readonly #recovered: Recovered;
   readonly #stopReading = new AbortController();
   #closing: Promise<void> | undefined;
   /** Resolves when every waiting message is known; until then some are only counted. Never rejects. */
@@ -89,13 +96,21 @@ export class FileQueue implements Queue {
       files,
       messageFiles,
       inlineLimit,
-      enqueue: (id, envelope, content, hold) => this.#enqueue(id, envelope, content, hold),
+      enqueue: (...parts) => this.#enqueue(...parts),
       ended: (draft) => this.#drafts.delete(draft.id),
     };
+    this.#steerer = new Steerer({
+      clock,
+      list: this.#list,
+      read: (entry) => this.#read(entry),
+      record: (entry) => this.#record(entry),
+      flush: () => this.#store.flush(),
+      release: (entry) => this.#release(entry),
+    });
     for (const entry of recovered.entries) this.#list.add(entry);
     journal.sweep();
-    this.#unread = recovered.unread;
-    this.allRead = this.#readRest(recovered);
+    this.#recovered = recovered;
+    this.allRead = this.#readRest();
   }
 
   /**
@@ -129,7 +144,7 @@ export class FileQueue implements Queue {
       throw new QueueError("no-space", `space is low for ${this.#options.directory}`);
     }
     const inUse = (id: string) =>
-      this.#list.get(id) !== undefined || this.#drafts.has(id) || this.#unread.has(id);
+      this.#list.get(id) !== undefined || this.#drafts.has(id) || this.#recovered.unread.has(id);
     const draft = new FileDraft(newId(this.#options.clock.now(), inUse), this.#owner);
     this.#drafts.set(draft.id, draft);
     return draft;
@@ -143,8 +158,7 @@ export class FileQueue implements Queue {
   }
 
   async claimById(id: string): Promise<Claim | undefined> {
-    // Whoever released it may ask for it again before its state is recorded.
-    await this.#list.get(id)?.givingBack;
+    await this.#settled(id);
     if (this.#closing !== undefined) return undefined;
     const entry = this.#list.take(id);
     return entry && await this.#open(entry);
@@ -162,25 +176,43 @@ export class FileQueue implements Queue {
     return this.#list.wake(this.#options.clock.now(), domain);
   }
 
-  summaries(): Iterable<Summary> {
-    return this.#list.unclaimed();
+  overviews(): Iterable<Overview> {
+    return this.#list.overviews();
+  }
+
+  overview(id: string): Overview | undefined {
+    const entry = this.#list.get(id);
+    return entry && overviewOf(entry);
   }
 
   async read(id: string): Promise<QueuedMessage | undefined> {
-    const entry = this.#list.get(id);
-    if (entry === undefined) return undefined;
-    try {
-      return structuredClone((await this.#store.load(entry)).message);
-    } catch (error) {
-      // It may have been finished, or set aside, meanwhile.
-      if (this.#list.get(id) === undefined || error instanceof DamagedMessage) return undefined;
-      throw error;
-    }
+    return structuredClone((await this.#find(id))?.message);
+  }
+
+  async contentOf(id: string): Promise<Content | undefined> {
+    const stored = await this.#find(id);
+    return stored && this.#store.content(stored);
+  }
+
+  async steer(id: string, change: Steering, wait = 0): Promise<SteerOutcome> {
+    this.#assertOpen();
+    await this.#settled(id);
+    const entry = await this.#list.seize(id, wait, this.#options.clock);
+    this.#assertOpen();
+    if (typeof entry === "string") return entry;
+    const steering = this.#steerer.steer(entry, change);
+    this.#inBackground(steering.then(() => {}, () => {}));
+    return await steering;
+  }
+
+  onRecall(listener: (id: string) => void): void {
+    this.#list.onRecall(listener);
   }
 
   counts(): QueueCounts {
-    const counts = this.#list.counts();
-    return { ...counts, messages: counts.messages + this.#unread.size };
+    const { messages, ...states } = this.#list.counts();
+    const unread = this.#recovered.unread.size;
+    return { messages: messages + unread, ...states, unread };
   }
 
   close(): Promise<void> {
@@ -195,9 +227,9 @@ export class FileQueue implements Queue {
     id: string,
     envelope: Envelope,
     content: SealedContent,
-    hold: boolean,
+    options: CommitOptions,
   ): Promise<QueuedMessage> {
-    const message = newMessage(id, this.#options.clock.now(), envelope, content, hold);
+    const message = newMessage(id, this.#options.clock.now(), envelope, content, options);
     try {
       this.#list.add(await this.#store.commit(message, content));
     } catch (error) {
@@ -207,15 +239,46 @@ export class FileQueue implements Queue {
     return message;
   }
 
-  /** Reads a claimed message that is not in memory; undefined when it cannot be. */
-  #open(entry: SpoolEntry): MaybePromise<LiveClaim | undefined> {
-    const stored = this.#store.load(entry);
-    return isPromise(stored) ? this.#openRead(entry, stored) : this.#makeClaim(entry, stored);
+  /** Whether a message is known by name only, because its turn to be read has not come. */
+  #isUnread(id: string): boolean {
+    return this.#recovered.unread.has(id) && this.#closing === undefined;
   }
 
-  async #openRead(entry: SpoolEntry, reading: Promise<Stored>): Promise<LiveClaim | undefined> {
+  async #readNow(id: string): Promise<void> {
+    const reading = this.#recovered.readNow(id, (entry) => this.#list.add(entry));
+    this.#inBackground(reading);
+    await reading;
+  }
+
+  /** Waits for what is still to become of a message: who released it may ask for it before its state is recorded. */
+  async #settled(id: string): Promise<void> {
+    if (this.#isUnread(id)) await this.#readNow(id);
+    await this.#list.get(id)?.givingBack;
+  }
+
+  /** A message as it stands, whoever has it; undefined when it is not there. @throws {QueueError} */
+  async #find(id: string): Promise<Stored | undefined> {
+    if (this.#isUnread(id)) await this.#readNow(id);
+    const entry = this.#list.get(id);
+    if (entry === undefined) return undefined;
     try {
-      return this.#makeClaim(entry, await reading);
+      return await this.#store.load(entry);
+    } catch (error) {
+      // It may have been finished, or set aside, meanwhile.
+      if (this.#list.get(id) === undefined || error instanceof DamagedMessage) return undefined;
+      throw storageError(error, `reading message ${id}`);
+    }
+  }
+
+  #open(entry: SpoolEntry): MaybePromise<LiveClaim | undefined> {
+    if (entry.stored !== undefined) return this.#makeClaim(entry, entry.stored);
+    return this.#read(entry).then((stored) => stored && this.#makeClaim(entry, stored));
+  }
+
+  /** Reads a claimed message; undefined when it cannot be read, and nobody has it any more. */
+  async #read(entry: SpoolEntry): Promise<Stored | undefined> {
+    try {
+      return await this.#store.load(entry);
     } catch (error) {
       await this.#cannotRead(entry, error);
       return undefined;
@@ -322,18 +385,19 @@ export class FileQueue implements Queue {
   }
 
   /** Reads the messages that wait in files. */
-  async #readRest(recovered: Recovered): Promise<void> {
+  async #readRest(): Promise<void> {
     const { clock } = this.#options;
     const begun = clock.now();
-    const files = this.#unread.size;
+    const files = this.#recovered.unread.size;
     const { signal } = this.#stopReading;
-    await recovered.readRest((entry) => this.#list.add(entry), signal);
+    await this.#recovered.readRest((entry) => this.#list.add(entry), signal);
     if (signal.aborted || files === 0) return;
     log("queue").info("all waiting mail is known", { files, took: clock.now() - begun });
   }
 
   async #close(): Promise<void> {
     this.#stopReading.abort();
+    this.#list.dismissHeirs();
     await this.allRead;
     await Promise.all([...this.#drafts.values()].map((draft) => draft.close()));
     await Promise.all(this.#background);

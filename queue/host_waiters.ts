@@ -8,8 +8,8 @@
 
 /** What is to be known of a message. It must not change while the message is in here. */
 export interface HostWaiter {
-  /** The domains of its unfinished recipients, each once. */
-  readonly domains: readonly string[];
+  /** Where it waits to go: the domains of its unfinished recipients, each once, or its next hop. */
+  readonly destinations: readonly string[];
 }
 
 /** The messages that wait for hosts. Cannot fail. */
@@ -21,12 +21,12 @@ export class HostWaiters<E extends HostWaiter> {
 
   /** Takes in a message that waits. */
   add(entry: E): void {
-    for (const domain of entry.domains) setOf(this.#waiting, domain).add(entry);
+    for (const domain of entry.destinations) setOf(this.#waiting, domain).add(entry);
   }
 
   /** Forgets a message, called or not. */
   delete(entry: E): void {
-    for (const domain of entry.domains) {
+    for (const domain of entry.destinations) {
       deleteFrom(this.#waiting, domain, entry);
       deleteFrom(this.#called, domain, entry);
     }

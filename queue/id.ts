@@ -20,3 +20,15 @@ export function newId(now: number, inUse: (id: string) => boolean): string {
 export function isId(text: unknown): text is string {
   return typeof text === "string" && ID.test(text);
 }
+
+/** The digits of a ULID's time: Crockford's base 32. */
+const DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+/** How many of them are its time. */
+const TIME_LENGTH = 10;
+
+/** When the message of an id began to come in, ms since 1970. A file that somebody named by hand may say anything. */
+export function arrivalOf(id: string): number {
+  let time = 0;
+  for (let i = 0; i < TIME_LENGTH; i++) time = time * 32 + Math.max(DIGITS.indexOf(id[i]!), 0);
+  return time;
+}

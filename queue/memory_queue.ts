@@ -17,19 +17,23 @@ import {
   type CommitOptions,
   type Content,
   type Draft,
+  type Overview,
   type Queue,
   type QueueCounts,
   type QueuedMessage,
   QueueError,
   type Settlement,
-  type Summary,
+  type Steering,
+  type SteerOutcome,
 } from "./queue.ts";
 import { applySettlement, isFinished, newMessage } from "./state.ts";
+import { isSteerable, steered } from "./steering.ts";
+import { overviewOf } from "./overview.ts";
 import { type Entry, entryOf, WaitingList } from "./waiting_list.ts";
 
 /** A message of the queue, whole. */
 interface MemoryEntry extends Entry {
-  readonly message: QueuedMessage;
+  message: QueuedMessage;
   readonly content: Content;
 }
 
@@ -51,7 +55,7 @@ export class MemoryQueue implements Queue {
   draft(): Draft {
     this.#assertOpen();
     const id = newId(this.#clock.now(), (id) => this.#list.get(id) !== undefined);
-    return new MemoryDraft(id, (envelope, bytes, hold) => this.#add(id, envelope, bytes, hold));
+    return new MemoryDraft(id, (...parts) => this.#add(id, ...parts));
   }
 
   claim(limit: number): Promise<Claim[]> {
@@ -76,20 +80,49 @@ export class MemoryQueue implements Queue {
     return this.#list.wake(this.#clock.now(), domain);
   }
 
-  summaries(): Iterable<Summary> {
-    return this.#list.unclaimed();
+  overviews(): Iterable<Overview> {
+    return this.#list.overviews();
+  }
+
+  overview(id: string): Overview | undefined {
+    const entry = this.#list.get(id);
+    return entry && overviewOf(entry);
   }
 
   read(id: string): Promise<QueuedMessage | undefined> {
     return Promise.resolve(structuredClone(this.#list.get(id)?.message));
   }
 
+  contentOf(id: string): Promise<Content | undefined> {
+    return Promise.resolve(this.#list.get(id)?.content);
+  }
+
+  async steer(id: string, change: Steering, wait = 0): Promise<SteerOutcome> {
+    this.#assertOpen();
+    const entry = await this.#list.seize(id, wait, this.#clock);
+    this.#assertOpen();
+    if (typeof entry === "string") return entry;
+    if (!isSteerable(entry.message, change)) {
+      this.#release(entry);
+      return "captured";
+    }
+    entry.message = steered(entry.message, change, this.#clock.now());
+    if (isFinished(entry.message)) this.#list.remove(entry);
+    else this.#release(entry);
+    return "done";
+  }
+
+  onRecall(listener: (id: string) => void): void {
+    this.#list.onRecall(listener);
+  }
+
   counts(): QueueCounts {
-    return this.#list.counts();
+    return { ...this.#list.counts(), unread: 0 };
   }
 
   close(): Promise<void> {
     this.#closed = true;
+    this.#list.dismissHeirs();
     return Promise.resolve();
   }
 
@@ -97,11 +130,11 @@ export class MemoryQueue implements Queue {
     if (this.#closed) throw new QueueError("storage", "the queue is closed");
   }
 
-  #add(id: string, envelope: Envelope, bytes: Uint8Array, hold: boolean): QueuedMessage {
+  #add(id: string, envelope: Envelope, bytes: Uint8Array, options: CommitOptions): QueuedMessage {
     this.#assertOpen();
     const now = this.#clock.now();
     const facts = { size: bytes.length, eightBit: hasEightBit(bytes) };
-    const message = newMessage(id, now, envelope, facts, hold);
+    const message = newMessage(id, now, envelope, facts, options);
     this.#list.add({ ...entryOf(message, now), message, content: memoryContent(bytes) });
     return message;
   }
@@ -127,7 +160,7 @@ export class MemoryQueue implements Queue {
 }
 
 /** Queues what a draft gathered. */
-type AddDraft = (envelope: Envelope, bytes: Uint8Array, hold: boolean) => QueuedMessage;
+type AddDraft = (envelope: Envelope, bytes: Uint8Array, options: CommitOptions) => QueuedMessage;
 
 class MemoryDraft implements Draft {
   readonly id: string;
@@ -152,7 +185,7 @@ class MemoryDraft implements Draft {
     return Promise.try(() => {
       if (!this.#open) throw new QueueError("storage", `draft ${this.id} has ended`);
       this.#open = false;
-      return this.#add(envelope, concat(this.#chunks), options.hold ?? false);
+      return this.#add(envelope, concat(this.#chunks), options);
     });
   }
 

@@ -44,7 +44,7 @@ export function isHostFailure(error: DeliveryError | undefined): boolean {
 
 /** One recipient of a queued message. */
 export interface Recipient {
-  /** The forward-path's mailbox as accepted. */
+  /** The forward-path's mailbox: as accepted, or to which it was redirected since. */
   readonly address: string;
   /** What is known of it. */
   status: RecipientStatus;
@@ -99,7 +99,11 @@ export interface QueuedMessage {
   /** The latest attempts, oldest first, at most {@linkcode HISTORY_LENGTH}. */
   readonly history: Attempt[];
   /** Held: not delivered until released. */
-  held: boolean;
+  readonly held: boolean;
+  /** Captured: kept to be looked at; held, and never delivered itself. */
+  readonly captured?: true;
+  /** Where it goes instead of to the hosts of its recipients' domains, as {@linkcode Steering} gave it. */
+  readonly nextHop?: string;
 }
 
 /** How many attempts a message's history keeps. */
@@ -151,6 +155,8 @@ export interface Draft {
 export interface CommitOptions {
   /** Hold it instead of delivering it. */
   readonly hold?: boolean;
+  /** Keep it to be looked at: it is held, with a mark that says that it is never delivered, see {@linkcode QueuedMessage.captured}. */
+  readonly capture?: boolean;
 }
 
 /** What a settlement says of one recipient. */
@@ -203,29 +209,85 @@ export interface Claim {
   release(until?: number): void;
 }
 
-/** A waiting message in a few words, as kept in memory for each one. */
-export interface Summary {
+/**
+ * What a message does in the queue.
+ * - `active`: claimed, by the delivery loop or for a moment by who changes it
+ * - `incoming`: never tried, and due as soon as there is room for it
+ * - `deferred`: tried, or set aside because its destination does not answer
+ * - `scheduled`: never tried, and its sender wants it released later (RFC 4865)
+ * - `held`: not delivered until released
+ * - `captured`: kept to be looked at, never delivered
+ */
+export type MessageState = "active" | "incoming" | "deferred" | "scheduled" | "held" | "captured";
+
+/** A message in a few words, known without reading it from disk: as it was when it was asked for. */
+export interface Overview {
   /** The message's id. */
   readonly id: string;
-  /** When the first of its recipients is due, ms since 1970, unless it is woken before. */
-  readonly due: number;
-  /** The domains of its unfinished recipients, in their canonical form, each once. */
+  /** What it does. */
+  readonly state: MessageState;
+  /** When it began to come in, ms since 1970; its id says so. */
+  readonly arrived: number;
+  /** Octets of content. */
+  readonly size: number;
+  /** The sender's mailbox; `""` is the null reverse-path. */
+  readonly reversePath: string;
+  /** The recipients that are not finished. */
+  readonly recipients: readonly string[];
+  /** Their domains, in their canonical form, each once. */
   readonly domains: readonly string[];
+  /** Where it goes instead of to the hosts of these domains. */
+  readonly nextHop?: string;
+  /** How many times delivery was tried, to the recipient that was tried most. */
+  readonly attempts: number;
+  /** When the first of its recipients is due, ms since 1970, unless it is woken before; Infinity while it is held. */
+  readonly due: number;
   /** Whether it waits because a host did not answer or answered for all messages (scope `host` or `session`). */
   readonly hostFailure: boolean;
-  /** Whether it is held. */
-  readonly held: boolean;
+  /** The last failure of one of its unfinished recipients, at most 200 characters of one line. */
+  readonly lastError?: string;
 }
 
-/** How much is in a queue. */
-export interface QueueCounts {
-  /** Messages not finished; claimed and held ones are included, and those that are known by name only so far. */
+/** How much is in a queue: messages not finished, in all and by what they do. */
+export interface QueueCounts extends Readonly<Record<MessageState, number>> {
+  /** All of them. */
   readonly messages: number;
-  /** Of these: claimed now. */
-  readonly claimed: number;
-  /** Of these: held. */
-  readonly held: number;
+  /** Of these: known by name only so far, because the spool is still being read. */
+  readonly unread: number;
 }
+
+/**
+ * What can be done to a message that is not being delivered.
+ * - `hold`: it is not delivered until released
+ * - `release`: it is no longer held
+ * - `retry`: every recipient that waits is due now, or at the release that its sender chose
+ * - `bounce`: every recipient that waits is given up, and its sender told; a hold ends with that
+ * - `remove`: it is gone, and nobody is told
+ * - `redirect`: it goes to `nextHop`, or with null to its recipients' domains again, and
+ *   recipients that wait get other mailboxes, by the old ones; all that wait are due as with `retry`
+ *
+ * `retry` and `redirect` release nothing that is held.
+ */
+export type Steering =
+  | { readonly kind: "hold" }
+  | { readonly kind: "release" }
+  | { readonly kind: "retry" }
+  | { readonly kind: "bounce"; readonly error: DeliveryError }
+  | { readonly kind: "remove" }
+  | {
+    readonly kind: "redirect";
+    readonly nextHop?: string | null;
+    readonly recipients?: ReadonlyMap<string, string>;
+  };
+
+/**
+ * What came of steering a message.
+ * - `done`: it is as asked for, durably
+ * - `gone`: there is no such message any more
+ * - `busy`: it is being delivered, and was not given back in time
+ * - `captured`: it is captured, and can only be removed
+ */
+export type SteerOutcome = "done" | "gone" | "busy" | "captured";
 
 /** A durable queue of messages. */
 export interface Queue {
@@ -251,16 +313,36 @@ export interface Queue {
   /** Says whom to tell when `nextDue` became earlier than it was. One listener; a second replaces it. */
   onDue(listener: () => void): void;
   /**
-   * Makes messages that wait because a host did not answer (see {@linkcode Summary.hostFailure})
-   * due now: those with recipients in a domain, in its canonical form, or all of
-   * them; gives how many there are in these domains. Does not go through the queue,
+   * Makes messages that wait because a host did not answer (see {@linkcode Overview.hostFailure})
+   * due now: those with recipients in a domain, in its canonical form, or redirected
+   * to that next hop, or all of them; gives how many there are in these domains. Does not go through the queue,
    * however long it is. Not recorded on disk: a restart forgets it.
    */
   wake(domain?: string): number;
-  /** The messages not claimed, in no order. */
-  summaries(): Iterable<Summary>;
-  /** The message as recorded, wherever it is; undefined when it is not in the queue. */
+  /**
+   * Every message that is known, claimed ones included; new ones come last, else in no
+   * order. The queue may change between one and the next: what is finished by then
+   * is left out.
+   */
+  overviews(): Iterable<Overview>;
+  /** One message in a few words; undefined when it is not known. */
+  overview(id: string): Overview | undefined;
+  /** The message as recorded, wherever it is; undefined when it is not in the queue. @throws {QueueError} when it cannot be read for now */
   read(id: string): Promise<QueuedMessage | undefined>;
+  /** A message's content, read without a claim: it may be gone before the end. @throws {QueueError} when it cannot be read for now */
+  contentOf(id: string): Promise<Content | undefined>;
+  /**
+   * Changes a message that nobody has claimed. Where somebody has, who listens to
+   * `onRecall` is asked to give it back, and that is waited for, at most `wait` ms
+   * (0 by default).
+   *
+   * @throws {QueueError} when it could not be made durable: then the message stays as
+   * it was, but a crash may still leave it as it was to be; one that was to be
+   * removed is gone, but a crash may bring it back.
+   */
+  steer(id: string, change: Steering, wait?: number): Promise<SteerOutcome>;
+  /** Says whom to ask to give a claimed message back as soon as that can be. One listener; a second replaces it. */
+  onRecall(listener: (id: string) => void): void;
   /** How much is in it. */
   counts(): QueueCounts;
   /** Files what is unfinished and gives up the store. Drafts and claims left open are lost or wait again. */

@@ -93,12 +93,15 @@ function recipientFromJson(json: RecipientJson): Recipient {
 }
 
 function messageToJson(message: QueuedMessage, content: string | undefined): MessageJson {
-  const { id, arrived, held, size, eightBit, envelope, recipients, history } = message;
+  const { id, arrived, held, captured, nextHop, size, eightBit } = message;
+  const { envelope, recipients, history } = message;
   return {
     type: "queued",
     id,
     arrived: isoTime(arrived),
     held,
+    captured,
+    nextHop,
     size,
     eightBit,
     envelope: envelopeToJson(envelope),
@@ -110,7 +113,7 @@ function messageToJson(message: QueuedMessage, content: string | undefined): Mes
 }
 
 function messageFromJson(json: MessageJson): SpoolRecord | undefined {
-  const { id, held, size, eightBit, envelope, content } = json;
+  const { id, held, captured, nextHop, size, eightBit, envelope, content } = json;
   if (content === undefined && json.contentFile !== contentFileName(id)) return undefined;
   const message: QueuedMessage = {
     id,
@@ -121,6 +124,8 @@ function messageFromJson(json: MessageJson): SpoolRecord | undefined {
     recipients: json.recipients.map(recipientFromJson),
     history: json.history.map((attempt) => ({ ...attempt, at: parseTime(attempt.at) })),
     held,
+    ...(captured && { captured }),
+    ...(nextHop !== undefined && { nextHop }),
   };
   return { type: "queued", message, content };
 }

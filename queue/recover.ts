@@ -49,8 +49,13 @@ export interface Recovered {
    * Reads these files, and after the last one removes what nothing names. Ends early
    * when the signal is aborted. Never rejects.
    */
-  readRest(take: (entry: SpoolEntry) => void, signal: AbortSignal): Promise<void>;
+  readRest(take: TakeEntry, signal: AbortSignal): Promise<void>;
+  /** Reads one of these files now, unless it was read before. Never rejects. */
+  readNow(id: string, take: TakeEntry): Promise<void>;
 }
+
+/** Takes in a message that was found. */
+type TakeEntry = (entry: SpoolEntry) => void;
 
 /** An entry for a message that is on disk only. */
 export function spoolEntry(
@@ -84,9 +89,6 @@ function sortNames(names: readonly string[]): Listing {
   return listing;
 }
 
-/** Takes in a message that was found. */
-type TakeEntry = (entry: SpoolEntry) => void;
-
 class Recovery {
   readonly #options: RecoverOptions;
   readonly #replayed: Replayed;
@@ -94,6 +96,8 @@ class Recovery {
   readonly #now: number;
   /** Content files that somebody needs. */
   readonly #named = new Set<string>();
+  /** What is being read of the message files that are left, by id. */
+  readonly #reading = new Map<string, Promise<void>>();
   /** Whether a record is lost that may have named a content file. */
   #damaged: boolean;
 
@@ -116,21 +120,15 @@ class Recovery {
     for (const id of journaled.keys()) await this.#takeJournaled(id, take);
     await this.#options.messageFiles.syncNames();
     const readRest: Recovered["readRest"] = (take, signal) => this.#readRest(take, signal);
-    return { entries, segments, unread: messages, readRest };
+    const readNow: Recovered["readNow"] = (id, take) => this.#readOnce(id, take);
+    return { entries, segments, unread: messages, readRest, readNow };
   }
 
   async #readRest(take: TakeEntry, signal: AbortSignal): Promise<void> {
     const { messages } = this.#listing;
-    // It must not be counted twice, not even for the moment in which it is taken in.
-    const takeUnread: TakeEntry = (entry) => {
-      messages.delete(entry.id);
-      take(entry);
-    };
+    const rest = takeWhile(messages, () => !signal.aborted);
     try {
-      await forEachLimited(takeWhile(messages, () => !signal.aborted), READ_AT_ONCE, async (id) => {
-        await this.#takeFile(id, takeUnread).catch((error) => this.#leave(id, error));
-        messages.delete(id);
-      });
+      await forEachLimited(rest, READ_AT_ONCE, (id) => this.#readOnce(id, take));
       if (signal.aborted) return;
       await this.#removeUnnamed();
       await this.#options.messageFiles.syncNames();
@@ -138,6 +136,24 @@ class Recovery {
       const fields = { error: messageOf(error) };
       log("queue").error("The spool could not be read to its end; the next start will", fields);
     }
+  }
+
+  /** Reads one of the files that are left, once for all who want it now. Never rejects. */
+  #readOnce(id: string, take: TakeEntry): Promise<void> {
+    const { messages } = this.#listing;
+    if (!messages.has(id)) return Promise.resolve();
+    // It must not be counted twice, not even for the moment in which it is taken in.
+    const takeUnread: TakeEntry = (entry) => {
+      messages.delete(entry.id);
+      take(entry);
+    };
+    const reading = this.#reading.get(id) ??
+      this.#takeFile(id, takeUnread).catch((error) => this.#leave(id, error)).finally(() => {
+        messages.delete(id);
+        this.#reading.delete(id);
+      });
+    this.#reading.set(id, reading);
+    return reading;
   }
 
   /** Files never finished, and files of messages that are. */

@@ -138,6 +138,11 @@ export class SpoolStore {
     if (!entry.claimed && entry.cost === 0 && !entry.unrecorded) entry.stored = undefined;
   }
 
+  /** Resolves when every note so far is durable. @throws {QueueError} */
+  flush(): Promise<void> {
+    return this.#parts.journal.flush();
+  }
+
   /** Ends the journal, and what it started. Never rejects. */
   async close(): Promise<void> {
     await this.#parts.journal.flush().catch(() => {});

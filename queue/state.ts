@@ -6,15 +6,13 @@
  * @module
  */
 import type { Envelope } from "../message/envelope.ts";
-import { mailDomain } from "../protocol/domain.ts";
 import {
+  type CommitOptions,
   HISTORY_LENGTH,
-  isHostFailure,
   type QueuedMessage,
   type Recipient,
   type RecipientChange,
   type Settlement,
-  type Summary,
 } from "./queue.ts";
 
 /** What is known of a message's content without looking into it. */
@@ -38,7 +36,7 @@ export function newMessage(
   arrived: number,
   envelope: Envelope,
   content: ContentFacts,
-  held: boolean,
+  { hold, capture }: CommitOptions = {},
 ): QueuedMessage {
   const nextAttempt = releaseOf({ arrived, envelope });
   const recipients = envelope.recipients.map((address): Recipient => ({
@@ -48,11 +46,13 @@ export function newMessage(
     nextAttempt,
   }));
   const { size, eightBit } = content;
-  return { id, arrived, envelope, size, eightBit, recipients, history: [], held };
+  const held = hold === true || capture === true;
+  const message = { id, arrived, envelope, size, eightBit, recipients, history: [], held };
+  return capture ? { ...message, captured: true } : message;
 }
 
 /** Whether nothing is left to do for a recipient. */
-function isFinishedRecipient(recipient: Recipient): boolean {
+export function isFinishedRecipient(recipient: Recipient): boolean {
   return recipient.status === "delivered" || recipient.status === "bounced";
 }
 
@@ -142,45 +142,4 @@ export function dueTime(message: QueuedMessage, now: number): number {
     if (recipient.status === "waiting") due = Math.min(due, recipient.nextAttempt);
   }
   return due;
-}
-
-/** How many single-domain lists are shared at once; their number is the peers' to choose. */
-const SHARED_LISTS = 10_000;
-const sharedLists = new Map<string, readonly string[]>();
-
-/** A list of one domain, shared by the messages that wait for it: most lists are one domain long. */
-function listOfOne(domain: string): readonly string[] {
-  let list = sharedLists.get(domain);
-  if (list === undefined) {
-    if (sharedLists.size >= SHARED_LISTS) sharedLists.clear();
-    list = [domain];
-    sharedLists.set(domain, list);
-  }
-  return list;
-}
-
-/** The domains of the recipients that are not finished, each once. */
-function openDomains(message: QueuedMessage): readonly string[] {
-  if (message.recipients.length === 1) return listOfOne(mailDomain(message.recipients[0]!.address));
-  const domains = new Set<string>();
-  for (const recipient of message.recipients) {
-    if (!isFinishedRecipient(recipient)) domains.add(mailDomain(recipient.address));
-  }
-  return domains.size === 1 ? listOfOne([...domains][0]!) : [...domains];
-}
-
-/** Whether a recipient waits for a host rather than for a verdict on itself. */
-function waitsForHost(recipient: Recipient): boolean {
-  return recipient.status === "waiting" && isHostFailure(recipient.lastError);
-}
-
-/** A message in a few words, as of `now` (ms since 1970). */
-export function summarize(message: QueuedMessage, now: number): Summary {
-  return {
-    id: message.id,
-    due: dueTime(message, now),
-    domains: openDomains(message),
-    hostFailure: message.recipients.some(waitsForHost),
-    held: message.held,
-  };
 }

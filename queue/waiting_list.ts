@@ -5,23 +5,21 @@
  *
  * @module
  */
+import type { Clock } from "../base/clock.ts";
 import { DueHeap, type HeapEntry } from "./due_heap.ts";
+import { Heirs } from "./heirs.ts";
 import { HostWaiters } from "./host_waiters.ts";
-import type { QueueCounts, QueuedMessage, Summary } from "./queue.ts";
-import { summarize } from "./state.ts";
+import { type Facts, factsOf, overviewOf } from "./overview.ts";
+import type { MessageState, Overview, QueuedMessage } from "./queue.ts";
 
 /** One message of the list. Stores add what they need to find it. */
-export interface Entry extends Summary, HeapEntry {
+export interface Entry extends Facts, HeapEntry {
   /** The message's id. */
   readonly id: string;
-  /** When it is due, ms since 1970. */
+  /** Octets of content. */
+  readonly size: number;
+  /** When it is due, ms since 1970; Infinity while it is held. */
   due: number;
-  /** See {@linkcode Summary.domains}. */
-  domains: readonly string[];
-  /** See {@linkcode Summary.hostFailure}. */
-  hostFailure: boolean;
-  /** Whether it is held. */
-  held: boolean;
   /** Whether somebody has it. */
   claimed: boolean;
   /** Made due, or claimed, before its time. */
@@ -30,7 +28,19 @@ export interface Entry extends Summary, HeapEntry {
 
 /** The entry of a message as of `now` (ms since 1970). */
 export function entryOf(message: QueuedMessage, now: number): Entry {
-  return { ...summarize(message, now), order: 0, position: -1, claimed: false, early: false };
+  const { id, size } = message;
+  const facts = factsOf(message, now);
+  return { id, size, ...facts, order: 0, position: -1, claimed: false, early: false };
+}
+
+/** Whether a message is delivered only when somebody releases it. */
+function isHeld({ rest }: Entry): boolean {
+  return rest === "held" || rest === "captured";
+}
+
+/** What a message does now. */
+function stateOf(entry: Entry): MessageState {
+  return entry.claimed ? "active" : entry.rest;
 }
 
 /** The messages of a queue, in memory. */
@@ -41,14 +51,22 @@ export class WaitingList<E extends Entry> {
   readonly #forHosts = new HostWaiters<E>();
   /** When those that were called and not claimed yet became due, ms since 1970. */
   #calledAt = Infinity;
-  #claimed = 0;
-  #held = 0;
+  readonly #counts: Record<MessageState, number> = {
+    active: 0,
+    incoming: 0,
+    deferred: 0,
+    scheduled: 0,
+    held: 0,
+    captured: 0,
+  };
+  readonly #heirs = new Heirs<E>();
   #listener: () => void = () => {};
+  #recall: (id: string) => void = () => {};
 
   /** Takes in a new message. */
   add(entry: E): void {
     this.#entries.set(entry.id, entry);
-    if (entry.held) this.#held++;
+    this.#counts[entry.rest]++;
     this.#schedule(entry);
   }
 
@@ -66,8 +84,8 @@ export class WaitingList<E extends Entry> {
   remove(entry: E): void {
     if (!this.#entries.delete(entry.id)) return;
     this.#unschedule(entry);
-    if (entry.claimed) this.#claimed--;
-    if (entry.held) this.#held--;
+    this.#counts[stateOf(entry)]--;
+    this.#heirs.dismiss(entry.id, "gone");
   }
 
   /** Claims at most `limit` entries that are due: those whose time has come, longest due first, and by turns with them those that were called. */
@@ -86,26 +104,57 @@ export class WaitingList<E extends Entry> {
   /** Claims one entry, due or not; undefined when it is not there, held or claimed. */
   take(id: string): E | undefined {
     const entry = this.#entries.get(id);
-    if (entry === undefined || entry.held || entry.claimed) return undefined;
+    if (entry === undefined || isHeld(entry) || entry.claimed) return undefined;
     this.#claim(entry);
     entry.early = true;
     return entry;
   }
 
-  /** Gives a claimed entry back as its message is at `now`, not due before `until` (ms since 1970). */
-  giveBack(entry: E, message: QueuedMessage, now: number, until = -Infinity): void {
-    const { due, domains, hostFailure } = summarize(message, now);
-    entry.domains = domains;
-    entry.hostFailure = hostFailure;
-    this.postpone(entry, Math.max(due, until));
+  /**
+   * Claims one entry, due or not, held or not. Where somebody has it, it is recalled,
+   * and inherited when it is given back within `wait` ms.
+   */
+  async seize(id: string, wait: number, clock: Clock): Promise<E | "gone" | "busy"> {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return "gone";
+    if (!entry.claimed) {
+      this.#claim(entry);
+      return entry;
+    }
+    const heir = this.#heirs.wait(id);
+    this.#recall(id);
+    if (wait <= 0) heir.giveUp();
+    const cancel = wait > 0 ? clock.after(wait, heir.giveUp) : heir.giveUp;
+    const outcome = await heir.inherited;
+    cancel();
+    return outcome;
   }
 
-  /** Gives a claimed entry back, due at `due` (ms since 1970). */
+  /** See {@linkcode Queue.onRecall}. */
+  onRecall(listener: (id: string) => void): void {
+    this.#recall = listener;
+  }
+
+  /** Sends everybody away who waits for an entry. */
+  dismissHeirs(): void {
+    this.#heirs.dismissAll();
+  }
+
+  /** Gives a claimed entry back as its message is at `now`, not due before `until` (ms since 1970). */
+  giveBack(entry: E, message: QueuedMessage, now: number, until = -Infinity): void {
+    const facts = factsOf(message, now);
+    Object.assign(entry, facts);
+    this.postpone(entry, Math.max(facts.due, until));
+  }
+
+  /** Gives a claimed entry back, due at `due` (ms since 1970) unless it is held. */
   postpone(entry: E, due: number): void {
-    entry.claimed = false;
     entry.early = false;
-    this.#claimed--;
-    entry.due = due;
+    entry.due = isHeld(entry) ? Infinity : due;
+    if (this.#heirs.inherit(entry)) return;
+    entry.claimed = false;
+    this.#counts.active--;
+    this.#counts[entry.rest]++;
     this.#schedule(entry);
   }
 
@@ -129,14 +178,14 @@ export class WaitingList<E extends Entry> {
     return woken;
   }
 
-  /** See {@linkcode Queue.summaries}. */
-  *unclaimed(): Generator<E> {
-    for (const entry of this.#entries.values()) if (!entry.claimed) yield entry;
+  /** See {@linkcode Queue.overviews}. */
+  *overviews(): Generator<Overview> {
+    for (const entry of this.#entries.values()) yield overviewOf(entry);
   }
 
-  /** See {@linkcode Queue.counts}. */
-  counts(): QueueCounts {
-    return { messages: this.#entries.size, claimed: this.#claimed, held: this.#held };
+  /** How many there are, in all and by what they do. */
+  counts(): Record<MessageState, number> & { messages: number } {
+    return { messages: this.#entries.size, ...this.#counts };
   }
 
   #takeFirst(now: number): E | undefined {
@@ -156,8 +205,9 @@ export class WaitingList<E extends Entry> {
 
   #claim(entry: E): void {
     this.#unschedule(entry);
+    this.#counts[entry.rest]--;
+    this.#counts.active++;
     entry.claimed = true;
-    this.#claimed++;
   }
 
   #schedule(entry: E): void {

@@ -44,7 +44,7 @@ function waitingText(id: string, recipient: string, now: number): string {
     client: CLIENT,
   };
   const facts = { size: CONTENT.length, eightBit: false };
-  const message = newMessage(id, now, envelope, facts, false);
+  const message = newMessage(id, now, envelope, facts);
   const text = "connection timed out";
   applySettlement(message, {
     changes: [{

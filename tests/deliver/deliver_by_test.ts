@@ -24,7 +24,7 @@ async function between(
   await using rig = new Rig({ "me.test": [home.host], "one.test": [host.host] });
   rig.delivery.start();
   await check(rig, home, host);
-  assertEquals(rig.queue.counts().claimed, 0);
+  assertEquals(rig.queue.counts().active, 0);
 }
 
 function send(rig: Rig, deliverBy: DeliverBy, request?: RecipientRequest): Promise<string> {

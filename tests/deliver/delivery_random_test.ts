@@ -82,7 +82,7 @@ async function withWorld(seed: number, check: (world: World) => Promise<void>): 
 
 /** Checks that nothing is under way. */
 function assertStopped({ queue }: World): void {
-  assertEquals([queue.counts().claimed, queue.clock.timers], [0, 0]);
+  assertEquals([queue.counts().active, queue.clock.timers], [0, 0]);
 }
 
 /** The recipients that delivery says to be done with. */

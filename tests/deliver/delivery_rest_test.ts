@@ -1,5 +1,6 @@
 /** Destinations that do not answer: who is tried, who waits, and who goes when they answer again. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assertCounts } from "../queue/fixtures.ts";
 import { DEFAULT_DELIVERY } from "../../config/config.ts";
 import { type Answer, MailHost } from "../helpers/mail_host.ts";
 import { Gate, turns, until } from "../helpers/waiting.ts";
@@ -79,7 +80,7 @@ Deno.test("when a destination answers again everything that waits for it goes at
   host.answer = () => undefined;
   await rig.pass(5 * MINUTE);
   assertEquals(host.messages.length, 61);
-  assertEquals(rig.queue.counts(), { messages: 0, claimed: 0, held: 0 });
+  assertCounts(rig.queue, { messages: 0, active: 0, held: 0 });
 });
 
 Deno.test("more mail than is kept ready for a destination waits in the queue, and all of it goes", async () => {
@@ -88,7 +89,7 @@ Deno.test("more mail than is kept ready for a destination waits in the queue, an
   await using rig = new Rig({ "one.test": [host.host] });
   await rig.sendMany(700, "a@one.test");
   rig.delivery.start();
-  await until(() => host.pending > 0 && rig.queue.counts().claimed < 300);
+  await until(() => host.pending > 0 && rig.queue.counts().active < 300);
   gate.open();
   await until(() => host.messages.length === 700);
   await rig.idle();

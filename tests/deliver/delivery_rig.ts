@@ -109,7 +109,7 @@ export class Rig implements AsyncDisposable {
   /** Waits until nothing is under way. */
   async idle(): Promise<void> {
     await turns(3); // what is due may still be about to be claimed
-    await until(() => this.queue.counts().claimed === 0);
+    await until(() => this.queue.counts().active === 0);
   }
 
   /** Lets time pass, timer by timer, and waits each time until nothing is under way. */

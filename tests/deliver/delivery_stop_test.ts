@@ -1,5 +1,6 @@
 /** What delivery does when it has to stop, and when the queue cannot do its part. */
 import { assert, assertEquals } from "@std/assert";
+import { assertCounts } from "../queue/fixtures.ts";
 import { QueueError } from "../../queue/queue.ts";
 import { MailHost } from "../helpers/mail_host.ts";
 import { Gate, turns, until } from "../helpers/waiting.ts";
@@ -14,7 +15,7 @@ function failing(times: number): () => Promise<void> {
 
 /** Checks that nothing is left of delivery: no claim, and no timer. */
 function assertStopped(rig: Rig): void {
-  assertEquals([rig.queue.counts().claimed, rig.clock.timers], [0, 0]);
+  assertEquals([rig.queue.counts().active, rig.clock.timers], [0, 0]);
 }
 
 Deno.test("a stop lets an attempt under way finish, and begins no other", async () => {
@@ -31,7 +32,7 @@ Deno.test("a stop lets an attempt under way finish, and begins no other", async 
   await stopped;
   assertEquals(host.messages.length, 1);
   assertEquals(rig.delivered.length, 1);
-  assertEquals(rig.queue.counts(), { messages: 4, claimed: 0, held: 0 });
+  assertCounts(rig.queue, { messages: 4, active: 0, held: 0 });
   assertEquals(host.commands.at(-1), "QUIT");
   assertStopped(rig);
 });

@@ -40,7 +40,7 @@ async function between(
   await using rig = new Rig(hosts, { settings });
   rig.delivery.start();
   await check(rig, home, host);
-  assertEquals(rig.queue.counts().claimed, 0);
+  assertEquals(rig.queue.counts().active, 0);
 }
 
 /** The field of the last part of a report that has it. */

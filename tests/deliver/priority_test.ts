@@ -77,7 +77,7 @@ Deno.test("of the mail that waits for a busy host the most urgent goes first, th
   await send("urgent", 4);
   await send("flash", 9);
   await rig.clock.advance(0);
-  await until(() => rig.queue.counts().claimed === 6);
+  await until(() => rig.queue.counts().active === 6);
   gate.open();
   await until(() => host.messages.length === 6);
   await rig.idle();

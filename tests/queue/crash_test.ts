@@ -240,7 +240,7 @@ function randomFrom(seed: number): () => number {
 async function contents(queue: FileQueue): Promise<Map<string, Uint8Array>> {
   const found = new Map<string, Uint8Array>();
   const claims: Claim[] = [];
-  for (const { id } of [...queue.summaries()]) {
+  for (const { id } of [...queue.overviews()]) {
     const claim = await queue.claimById(id);
     if (claim === undefined) continue;
     claims.push(claim);
@@ -285,8 +285,8 @@ async function assertRecovers(disk: SimDisk, told: Map<string, Told>): Promise<v
   const again = await new Process(disk, told).open();
   const { messages } = again.queue.counts();
   assertEquals(messages, waiting.length);
-  const deferred = [...again.queue.summaries()].filter((each) => each.due > process.clock.now());
-  assertEquals(messages, held + deferred.filter((each) => !each.held).length);
+  const deferred = [...again.queue.overviews()].filter((each) => each.due > process.clock.now());
+  assertEquals(messages, held + deferred.filter(({ state }) => state !== "held").length);
   await again.queue.close();
 }
 

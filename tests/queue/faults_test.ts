@@ -55,7 +55,7 @@ async function assertRefused(
 
 async function idsOf(disk: SimDisk): Promise<string[]> {
   const queue = await open(disk);
-  const ids = [...queue.summaries()].map((summary) => summary.id);
+  const ids = [...queue.overviews()].map(({ id }) => id);
   await queue.close();
   return ids.sort();
 }
@@ -320,7 +320,7 @@ Deno.test("files that cannot be removed keep the note that their message is done
   claim.release();
   failing(disk, "remove", ".json");
   for (let i = 0; i < 20; i++) await put(queue, "filler".repeat(50));
-  const expected = [...queue.summaries()].map((summary) => summary.id).sort();
+  const expected = [...queue.overviews()].map(({ id }) => id).sort();
   assertEquals(await idsOf(disk.after("kill")), expected);
   assert(disk.paths().some((path) => path.endsWith(".json")));
   const segments = () => disk.paths().filter((path) => path.includes("/journal/")).length;

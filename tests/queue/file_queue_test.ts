@@ -1,15 +1,11 @@
 import { TestClock } from "../helpers/test_clock.ts";
-import { testContract } from "./contract.ts";
+import { testContract, type WithQueue } from "./contract.ts";
 import { openQueue } from "./fixtures.ts";
+import { testSteering } from "./steering_contract.ts";
 
-/** The contract on real files, once as configured by default and once with nothing kept in memory. */
-for (
-  const [name, contentBudget] of [["file queue", undefined], [
-    "file queue without memory",
-    0,
-  ]] as const
-) {
-  testContract(name, async (test) => {
+/** Gives each test a queue on real files. */
+function onFiles(contentBudget: number | undefined): WithQueue {
+  return async (test) => {
     const directory = await Deno.makeTempDir();
     try {
       const clock = new TestClock();
@@ -19,5 +15,16 @@ for (
     } finally {
       await Deno.remove(directory, { recursive: true });
     }
-  });
+  };
+}
+
+/** The contract, once as configured by default and once with nothing kept in memory. */
+for (
+  const [name, contentBudget] of [
+    ["file queue", undefined],
+    ["file queue without memory", 0],
+  ] as const
+) {
+  testContract(name, onFiles(contentBudget));
+  testSteering(name, onFiles(contentBudget));
 }

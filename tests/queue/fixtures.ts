@@ -1,4 +1,5 @@
 /** What the tests of the queue share: envelopes, settlements, and short ways to put mail in and look at it. */
+import { assertEquals } from "@std/assert";
 import { concat, decode, encode } from "../../base/bytes.ts";
 import type { Envelope } from "../../message/envelope.ts";
 import { FileQueue } from "../../queue/file_queue.ts";
@@ -8,6 +9,7 @@ import type {
   Claim,
   Content,
   Queue,
+  QueueCounts,
   QueuedMessage,
   RecipientChange,
   Settlement,
@@ -121,4 +123,16 @@ export function binary(size: number): Uint8Array {
     bytes[i] = x >> 16;
   }
   return bytes;
+}
+
+/** The queue holds so much, and nothing else. */
+export function assertCounts(
+  queue: Pick<Queue, "counts">,
+  expected: { readonly messages: number } & Partial<QueueCounts>,
+): void {
+  const counts: Partial<QueueCounts> = queue.counts();
+  const named = Object.keys(expected) as (keyof QueueCounts)[];
+  assertEquals(Object.fromEntries(named.map((name) => [name, counts[name]])), expected);
+  const { messages, ...states } = queue.counts();
+  assertEquals(Object.values(states).reduce((sum, each) => sum + each, 0), messages);
 }

@@ -4,7 +4,7 @@ import * as fc from "fast-check";
 import { HostWaiters } from "../../queue/host_waiters.ts";
 
 interface Waiter {
-  readonly domains: readonly string[];
+  readonly destinations: readonly string[];
 }
 
 const DOMAINS = ["a.example", "b.example", "c.example"];
@@ -26,7 +26,7 @@ Deno.test("the waiters that are called are those of the domain, each taken once"
     };
     for (const each of steps) {
       if ("add" in each) {
-        const waiter = { domains: each.add };
+        const waiter = { destinations: each.add };
         waiting.push(waiter);
         waiters.add(waiter);
       } else if ("delete" in each) {
@@ -36,7 +36,8 @@ Deno.test("the waiters that are called are those of the domain, each taken once"
         gone(waiter);
       } else if ("call" in each) {
         waiters.call(each.call);
-        const isCalled = ({ domains }: Waiter) => !each.call || domains.includes(each.call);
+        const isCalled = ({ destinations }: Waiter) =>
+          !each.call || destinations.includes(each.call);
         for (const waiter of waiting.filter(isCalled)) called.add(waiter);
       } else {
         for (let i = 0; i < each.take; i++) {
@@ -53,7 +54,7 @@ Deno.test("the waiters that are called are those of the domain, each taken once"
 
 Deno.test("those of one domain are taken in the order in which they came", () => {
   const waiters = new HostWaiters<Waiter>();
-  const list = Array.from({ length: 100 }, () => ({ domains: ["a.example"] }));
+  const list = Array.from({ length: 100 }, () => ({ destinations: ["a.example"] }));
   for (const waiter of list) waiters.add(waiter);
   assertEquals(waiters.call("a.example"), 100);
   assertEquals(waiters.call("a.example"), 0);

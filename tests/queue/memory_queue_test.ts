@@ -1,10 +1,14 @@
 import { MemoryQueue } from "../../queue/memory_queue.ts";
 import { TestClock } from "../helpers/test_clock.ts";
-import { testContract } from "./contract.ts";
+import { testContract, type WithQueue } from "./contract.ts";
+import { testSteering } from "./steering_contract.ts";
 
-testContract("memory queue", async (test) => {
+const inMemory: WithQueue = async (test) => {
   const clock = new TestClock();
   const queue = new MemoryQueue(clock);
   await test(queue, clock);
   await queue.close();
-});
+};
+
+testContract("memory queue", inMemory);
+testSteering("memory queue", inMemory);

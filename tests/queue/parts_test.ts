@@ -7,13 +7,14 @@ import { ContentBuffer } from "../../queue/content.ts";
 import { DueHeap } from "../../queue/due_heap.ts";
 import { isId, newId } from "../../queue/id.ts";
 import { nextStart, queuedText, readRecord, seal } from "../../queue/record.ts";
-import { newMessage, summarize } from "../../queue/state.ts";
+import { factsOf } from "../../queue/overview.ts";
+import { newMessage } from "../../queue/state.ts";
 import { attemptAt, deferred, envelopeTo } from "./fixtures.ts";
 
 const ID = "01JZ0000000000000000000000";
 
 function message() {
-  const made = newMessage(ID, 1000, envelopeTo("a@b"), { size: 1, eightBit: false }, false);
+  const made = newMessage(ID, 1000, envelopeTo("a@b"), { size: 1, eightBit: false });
   made.recipients[0]!.lastError = deferred(0).error!;
   made.history.push(attemptAt(2000));
   return made;
@@ -178,8 +179,7 @@ Deno.test("ids sort by time, look like ids, and are not ones in use", () => {
 
 Deno.test("lists of one domain are shared, and not without bound", () => {
   const of = (address: string) =>
-    summarize(newMessage(ID, 0, envelopeTo(address), { size: 0, eightBit: false }, false), 0)
-      .domains;
+    factsOf(newMessage(ID, 0, envelopeTo(address), { size: 0, eightBit: false }), 0).destinations;
   assert(of("a@example.com") === of("b@EXAMPLE.com"));
   const before = of("a@example.com");
   for (let i = 0; i < 10_000; i++) of(`a@d${i}.example`);

@@ -6,6 +6,7 @@ import { SpoolError } from "../../queue/lock.ts";
 import type { QueuedMessage } from "../../queue/queue.ts";
 import { TestClock } from "../helpers/test_clock.ts";
 import {
+  assertCounts,
   binary,
   changes,
   claimOne,
@@ -147,7 +148,7 @@ Deno.test("a message file under another message's name is damaged", async () => 
   const other = "0".repeat(26);
   disk.put(`${SPOOL}/${other}.json`, await disk.read(`${SPOOL}/${id}.json`));
   const queue = await open(disk);
-  assertEquals([...queue.summaries()].map((summary) => summary.id), [id]);
+  assertEquals([...queue.overviews()].map(({ id }) => id), [id]);
   assertEquals(corrupt(disk), [`${SPOOL}/corrupt/${other}.json`]);
   await queue.close();
 });
@@ -207,7 +208,7 @@ Deno.test("a damaged message that cannot be moved stays and is looked at again",
   disk.put(`${SPOOL}/${id}.json`, encode("{}"));
   disk.fault = ({ operation }) => operation === "rename" ? systemError("EIO") : undefined;
   assertEquals(await queue.claim(1), []);
-  assertEquals(queue.counts(), { messages: 1, claimed: 0, held: 0 });
+  assertCounts(queue, { messages: 1, active: 0, held: 0 });
   assertEquals(corrupt(disk), []);
   disk.fault = () => undefined;
   await queue.close();
@@ -302,7 +303,7 @@ Deno.test("messages deferred before a restart keep their time, state and history
   const again = await open(disk.after("power cut"), clock);
   assertEquals(again.nextDue(), Math.round(next));
   assertEquals(await again.read(id), before);
-  assertEquals([...again.summaries()][0]!.hostFailure, true);
+  assertEquals([...again.overviews()][0]!.hostFailure, true);
   await again.close();
   await queue.close();
 });
@@ -367,6 +368,6 @@ Deno.test("a queue closed before it has read what waits leaves it where it is", 
   letRead();
   await closed;
   const again = await open(disk.after("power cut"));
-  assertEquals([...again.summaries()].map((summary) => summary.id).sort(), ids.sort());
+  assertEquals([...again.overviews()].map(({ id }) => id).sort(), ids.sort());
   await again.close();
 });

@@ -328,7 +328,7 @@ Deno.test("a killed process loses nothing it acknowledged", () =>
     const acknowledged = output.split("\n").filter((id) => id.length === 26);
     assert(acknowledged.length >= 50);
     const queue = await open(directory);
-    const found = new Set([...queue.summaries()].map((summary) => summary.id));
+    const found = new Set([...queue.overviews()].map(({ id }) => id));
     for (const id of acknowledged) assert(found.has(id), `${id} is lost`);
     for (const claim of await queue.claim(found.size)) {
       const octets = await octetsOf(claim.content());

@@ -222,5 +222,5 @@ Deno.test("a name server that never answers does not hold a stop up", () =>
     const began = performance.now();
     await stop();
     assert(performance.now() - began < 2000, "stop waited for the name server");
-    assertEquals([counts().messages, counts().claimed], [1, 0]);
+    assertEquals([counts().messages, counts().active], [1, 0]);
   }));

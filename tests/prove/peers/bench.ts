@@ -155,7 +155,7 @@ export class Bench implements AsyncDisposable {
   /** Waits until nothing is under way; time stands still. */
   async idle(): Promise<void> {
     await turns(3); // what is due may still be about to be claimed
-    await until(() => this.queue.counts().claimed === 0);
+    await until(() => this.queue.counts().active === 0);
   }
 
   /** Lets time pass, timer by timer and only while nothing is under way, until the queue is empty. @throws {Error} when it never is */

@@ -179,7 +179,7 @@ export class Trial {
       record,
       recipients,
       corrupt: host.taken.filter(({ content }) => !holds(content, this.#content)).length,
-      claims: this.#bench.queue.counts().claimed,
+      claims: this.#bench.queue.counts().active,
     };
   }
 }
