@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { decodeXtext } from "./xtext.ts";
 
 /** What may happen to a recipient that a sender wants to be told of (RFC 3461 §4.1). */
 export type NotifyEvent = "SUCCESS" | "FAILURE" | "DELAY";
@@ -41,14 +42,6 @@ export function requestFor(request: DsnRequest, indexes: readonly number[]): Dsn
   const { recipients } = request;
   if (recipients === undefined) return request;
   return { ...request, recipients: indexes.map((index) => recipients[index] ?? {}) };
-}
-
-/** The text that an xtext stands for (RFC 3461 §4): `+2B` is `+`. */
-export function xtextDecoded(xtext: string): string {
-  return xtext.replace(
-    /\+([0-9A-F]{2})/g,
-    (_, hex: string) => String.fromCharCode(parseInt(hex, 16)),
-  );
 }
 
 /** The text that the `\x{2B}` of RFC 6533 §3 stand for. */
@@ -88,5 +81,6 @@ export function originalRecipient(orcpt: string): OriginalRecipient {
   const semicolon = orcpt.indexOf(";");
   const type = orcpt.slice(0, semicolon).toLowerCase();
   const encoded = orcpt.slice(semicolon + 1);
-  return { type, address: type === "utf-8" ? unitextDecoded(encoded) : xtextDecoded(encoded) };
+  const address = type === "utf-8" ? unitextDecoded(encoded) : decodeXtext(encoded) ?? encoded;
+  return { type, address };
 }

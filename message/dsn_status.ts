@@ -7,8 +7,9 @@
 import { isAscii } from "../base/bytes.ts";
 import { rfc5322Date } from "./date.ts";
 import type { DsnAction, DsnInput, DsnReason, DsnRecipient } from "./dsn_input.ts";
-import { originalRecipient, unitextEncoded, xtextDecoded } from "./dsn_request.ts";
+import { originalRecipient, unitextEncoded } from "./dsn_request.ts";
 import { asciiOnly, foldField, LONGEST_ADDRESS, printable } from "./fold.ts";
+import { decodeXtext } from "./xtext.ts";
 
 /** The most of a request to hold a message that a notification repeats, in characters. */
 const LONGEST_HOLD = 64;
@@ -35,7 +36,9 @@ function holdField(request: string | undefined): string {
 }
 
 function envelopeId(envid: string | undefined): string {
-  return envid === undefined ? "" : addressField("Original-Envelope-Id", xtextDecoded(envid));
+  return envid === undefined
+    ? ""
+    : addressField("Original-Envelope-Id", decodeXtext(envid) ?? envid);
 }
 
 function recipientFields(action: DsnAction, recipient: DsnRecipient, utf8: boolean): string {

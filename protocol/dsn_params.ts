@@ -12,9 +12,9 @@ import {
   type RecipientRequest,
   unitextDecoded,
 } from "../message/dsn_request.ts";
+import { decodeXtext } from "../message/xtext.ts";
 import { isMisread } from "./mailbox.ts";
 import { type Parsed, parsed, refused } from "./parsed.ts";
-import { decodeXtext } from "./xtext.ts";
 
 /** Octets that RET and ENVID add to the line of MAIL (§4.3, §4.4). */
 export const MAIL_DSN_LENGTH: number = 9 + 7 + 100;

@@ -8,6 +8,7 @@
  * @module
  */
 import type { RecipientRequest } from "../message/dsn_request.ts";
+import { decodeXtext } from "../message/xtext.ts";
 import type { Offer } from "./command_table.ts";
 import { BY_LENGTH, parseBy } from "./deliver_by.ts";
 import {
@@ -29,7 +30,6 @@ import {
   SUBMISSION_LENGTH,
   submissionKeywords,
 } from "./submission_params.ts";
-import { decodeXtext } from "./xtext.ts";
 
 /** The EHLO lines that say which parameters MAIL takes. */
 export function mailKeywords(

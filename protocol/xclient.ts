@@ -8,10 +8,10 @@
 import { canonicalAddress } from "../base/ip_address.ts";
 import { isPrintable } from "../base/printable.ts";
 import type { ClientInfo } from "../message/envelope.ts";
+import { decodeXtext } from "../message/xtext.ts";
 import { isHeloName } from "./domain.ts";
 import { type Parsed, parsed, refused } from "./parsed.ts";
 import { newClient, withoutFingerprint } from "./transaction.ts";
-import { decodeXtext } from "./xtext.ts";
 
 /** What is said of a client; what is absent stays as it was. */
 export type ClientClaims = Partial<

@@ -5,8 +5,8 @@ import {
   originalRecipient,
   unitextDecoded,
   unitextEncoded,
-  xtextDecoded,
 } from "../../message/dsn_request.ts";
+import { decodeXtext } from "../../message/xtext.ts";
 import { parseEnvid, parseNotify, parseOrcpt, parseRet } from "../../protocol/dsn_params.ts";
 import { RecordingHandler } from "./recording_handler.ts";
 import { newSession, say } from "./talk.ts";
@@ -72,7 +72,7 @@ Deno.test("xtext stands for the text it was made of, however much of it is encod
   const text = fc.stringMatching(/^[ -~]{1,33}$/);
   fc.assert(fc.property(text, fc.string(), (original, more) => {
     const xtext = xtextOf(original, (character) => more.includes(character));
-    assertEquals(xtextDecoded(xtext), original);
+    assertEquals(decodeXtext(xtext), original);
     assert(parseEnvid(xtext).ok, xtext);
     const orcpt = `rfc822;${xtext}`;
     assert(parseOrcpt(orcpt).ok, orcpt);
@@ -109,7 +109,7 @@ Deno.test("whatever a client gives, it is refused or decodes to one printable li
         // deno-lint-ignore no-control-regex
         assert(!/[\x00-\x1f\x7f-\x9f\u2028\u2029]/.test(address) && address.isWellFormed());
       }
-      if (parseEnvid(text).ok) assert(/^[ -~]{1,100}$/.test(xtextDecoded(text)));
+      if (parseEnvid(text).ok) assert(/^[ -~]{1,100}$/.test(decodeXtext(text)!));
       for (const other of [parseRet(text), parseNotify(text)]) {
         if (!other.ok) assertEquals([other.reply.code, other.reply.enhanced], [501, "5.5.4"]);
       }

@@ -10,7 +10,7 @@ import {
 import type { Mechanism, SaslResult } from "../../../protocol/sasl/exchange.ts";
 import { login, plain } from "../../../protocol/sasl/plain.ts";
 import { saslPrep } from "../../../protocol/sasl/prep.ts";
-import { decodeXtext } from "../../../protocol/xtext.ts";
+import { decodeXtext } from "../../../message/xtext.ts";
 import { PASSWORD, TestAuthenticator, TOKEN, USER } from "../test_authenticator.ts";
 
 const context = { credentials: new TestAuthenticator(), plusOffered: false, nonce: () => "x" };

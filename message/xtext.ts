@@ -1,6 +1,8 @@
 /**
  * xtext (RFC 3461 §4): US-ASCII in which `+XX` stands for an octet, so that any
- * text can be the value of a parameter. What is not well-formed is `undefined`.
+ * text can be the value of a parameter. What is not well-formed is `undefined`: commands
+ * are refused for it, and a notification repeats it as it stands, for it was the
+ * sender's own word (RFC 3464 §2.2.1) and a guess at its meaning would be ours.
  *
  * @module
  */
