@@ -76,12 +76,15 @@ function typedAddress(address: string, utf8: boolean): string {
   return `utf-8; ${utf8 ? safe : unitextEncoded(safe)}`;
 }
 
-/** Of each action: the status codes that fit it, and the one that stands for others. */
-const STATUS: Readonly<Record<DsnAction, readonly [fits: RegExp, otherwise: string]>> = {
-  failed: [/^5\.\d{1,3}\.\d{1,3}$/, "5.0.0"],
-  delayed: [/^4\.\d{1,3}\.\d{1,3}$/, "4.0.0"],
-  relayed: [/^2\.\d{1,3}\.\d{1,3}$/, "2.0.0"],
-  delivered: [/^2\.\d{1,3}\.\d{1,3}$/, "2.0.0"],
+/** A status code (RFC 3464 §2.3.4): its numbers have no zeros in front. */
+const STATUS = /^[245](?:\.(?:0|[1-9]\d{0,2})){2}$/;
+
+/** Of each action: the class of the status codes that fit it. */
+const CLASSES: Readonly<Record<DsnAction, string>> = {
+  failed: "5",
+  delayed: "4",
+  relayed: "2",
+  delivered: "2",
 };
 
 /**
@@ -94,8 +97,9 @@ export function statusOf(
 ): string {
   if (overdue !== undefined) return overdue;
   if (action === "failed" && !reason.permanent) return "4.4.7";
-  const [fits, otherwise] = STATUS[action];
-  return fits.test(reason.enhanced ?? "") ? reason.enhanced! : otherwise;
+  const { enhanced = "" } = reason;
+  const fits = enhanced[0] === CLASSES[action] && STATUS.test(enhanced);
+  return fits ? enhanced : `${CLASSES[action]}.0.0`;
 }
 
 /** The host's name of a hop written `name[address]:port`, or its address literal where it has no name. */
