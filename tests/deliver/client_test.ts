@@ -1,8 +1,7 @@
+/** What a client says and hears around the content of a message, and how it judges that. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { createServer } from "node:net";
 import { encode } from "../../base/bytes.ts";
-import type { SmtpClient, TransactionResult } from "../../deliver/client.ts";
-import { type Content, type DeliveryError, QueueError } from "../../queue/queue.ts";
 import { connectOptions, transactionOf, withClient } from "../helpers/outgoing.ts";
 import {
   greet,
@@ -14,42 +13,11 @@ import {
   hearUpTo,
   say,
   sayByOctet,
-  ScriptedPeer,
   type Step,
   takeMail,
   withPeer,
 } from "../helpers/scripted_peer.ts";
-import { SmtpSink } from "../helpers/smtp_sink.ts";
-import { withTempDir } from "../helpers/temp_dir.ts";
-import { tool } from "../helpers/tools.ts";
-
-const SINK = tool("smtp-sink");
-
-/** Runs a script after the greeting, and gives what was heard to the check. */
-async function withScript(
-  keywords: readonly string[],
-  script: readonly Step[],
-  check: (client: SmtpClient, peer: ScriptedPeer) => Promise<void>,
-): Promise<void> {
-  await withPeer([[...greet(...keywords), ...script]], async (peer) => {
-    await withClient(peer.host, connectOptions(), (client) => check(client, peer));
-  });
-}
-
-function errorOf(result: TransactionResult, index = 0): DeliveryError {
-  const outcome = result.outcomes[index]!;
-  assert(outcome.kind === "failed");
-  return outcome.error;
-}
-
-function commandsOf(peer: ScriptedPeer): string[] {
-  return peer.sessions[0]!.commands.slice(1); // after EHLO
-}
-
-/** The replies to a group that ends with DATA, after hearing it whole. */
-function answerGroup(...replies: string[]): Step[] {
-  return [hearUpTo("DATA\r\n"), say(...replies)];
-}
+import { answerGroup, commandsOf, errorOf, withScript } from "./scripted_client.ts";
 
 Deno.test("without PIPELINING each command waits for the reply to the one before", async () => {
   await withScript([], takeMail(), async (client, peer) => {
@@ -131,52 +99,6 @@ Deno.test("MAIL announces SIZE and BODY where they are offered, and not where th
     assertEquals(heardText(peer.sessions[0]!.contents[0]!), content + ".\r\n");
   });
 });
-
-Deno.test("binary content goes in one chunk with its end, without a dot more", async () => {
-  const content = "Subject: x\r\n\r\n.\n\0";
-  const script = [
-    hear(/^MAIL/),
-    say("250 sender"),
-    hear(/^RCPT/),
-    say("250 recipient"),
-    hear(`BDAT ${encode(content).length} LAST`),
-    hearUpTo(content),
-    say("250 2.0.0 taken"),
-  ];
-  await withScript(["CHUNKING", "BINARYMIME", "8BITMIME"], script, async (client, peer) => {
-    const result = await client.transact(transactionOf(content, { binary: true }));
-    assertEquals(result.outcomes.map(({ kind }) => kind), ["delivered"]);
-    assertEquals(commandsOf(peer)[0], "MAIL FROM:<a@me.test> BODY=BINARYMIME");
-    assert(client.usable);
-  });
-});
-
-Deno.test("binary content for which nobody was accepted is not sent, and the next message begins anew", async () => {
-  const script = [
-    hear(/^MAIL/),
-    say("250 sender"),
-    hear(/^RCPT/),
-    say("550 no"),
-    hear("RSET"),
-    say("250 reset"),
-    ...takeMail(),
-  ];
-  await withScript(["CHUNKING", "BINARYMIME"], script, async (client, peer) => {
-    const result = await client.transact(transactionOf("x\n", { binary: true }));
-    assertEquals(errorOf(result).code, 550);
-    await client.transact(transactionOf());
-    assertEquals(commandsOf(peer)[2], "RSET");
-  });
-});
-
-for (const keywords of [["CHUNKING", "8BITMIME"], ["BINARYMIME"], []]) {
-  Deno.test(`binary content is not given to a host that offers ${keywords.join(" and ") || "nothing"}`, async () => {
-    await withScript(keywords, [hearTheEnd()], async (client) => {
-      const error = errorOf(await client.transact(transactionOf("x\n", { binary: true })));
-      assertEquals([error.enhanced, error.scope, error.permanent], ["5.6.3", "message", true]);
-    });
-  });
-}
 
 Deno.test("a message over the announced size fails at once with 552 5.3.4, and nothing is sent", async () => {
   await withScript(["SIZE 10"], [hearTheEnd()], async (client) => {
@@ -400,73 +322,6 @@ Deno.test("a first message over a dead connection, or a reply before the end, is
   });
 });
 
-Deno.test("content that cannot be read is never ended with a dot, and is no failure of the host", async () => {
-  const broken: Content = {
-    size: 200_000,
-    async *stream() {
-      yield encode("Subject: x\r\n\r\n");
-      await Promise.resolve();
-      throw new QueueError("storage", "cannot read the spool");
-    },
-  };
-  const heard = Promise.withResolvers<string>();
-  const script = [
-    ...answerGroup("250 ok", "250 ok", "354 go"),
-    async (session: { hearRest(): Promise<string> }) => heard.resolve(await session.hearRest()),
-  ];
-  await withScript(["PIPELINING"], script, async (client) => {
-    const error = errorOf(await client.transact(transactionOf("", { content: broken })));
-    assertEquals([error.scope, error.enhanced, error.permanent], ["message", "4.3.0", false]);
-    assertEquals(error.hop, undefined);
-    assert(!client.usable);
-    assertEquals(await heard.promise, "Subject: x\r\n\r\n");
-  });
-});
-
-Deno.test("what a host says when it hangs up in the middle of the content is the verdict", async () => {
-  const line = encode("x".repeat(998) + "\r\n");
-  const hungUp = Promise.withResolvers<void>();
-  const endless: Content = {
-    size: Infinity,
-    async *stream() {
-      yield line;
-      await hungUp.promise;
-      while (true) yield line;
-    },
-  };
-  const script = [
-    ...answerGroup("250 ok", "250 ok", "354 go"),
-    say("552 5.3.4 too large"),
-    hangUp(),
-    () => hungUp.resolve(),
-  ];
-  await withScript(["PIPELINING"], script, async (client) => {
-    const transaction = transactionOf("", { content: endless });
-    const error = errorOf(await client.transact(transaction));
-    assertEquals([error.code, error.scope, error.permanent], [552, "message", true]);
-    assert(!client.usable);
-  });
-});
-
-Deno.test("a host that resets the connection in the middle of the content without a word fails as host", async () => {
-  const line = encode("x".repeat(998) + "\r\n");
-  const endless: Content = {
-    size: Infinity,
-    async *stream() {
-      while (true) yield await Promise.resolve(line);
-    },
-  };
-  await withScript(
-    ["PIPELINING"],
-    [...answerGroup("250 ok", "250 ok", "354 go"), hangUp()],
-    async (client) => {
-      const error = errorOf(await client.transact(transactionOf("", { content: endless })));
-      assertEquals([error.scope, error.permanent], ["host", false]);
-      assertMatch(error.text, /while sending the message$/);
-    },
-  );
-});
-
 Deno.test("a client takes no more messages than it may", async () => {
   await withPeer([[...greet(), ...takeMail(), ...takeMail()]], async (peer) => {
     const options = connectOptions({ messagesPerConnection: 2 });
@@ -496,158 +351,6 @@ Deno.test("closing the client fails the transaction under way", async () => {
     await atData.promise;
     client.close();
     assertEquals(errorOf(await transaction).scope, "host");
-  });
-});
-
-Deno.test("only stuffed dots and CRLF line ends go out, whatever the content holds (security case 2)", async () => {
-  const ends = [
-    "\n.\n",
-    "\r.\r",
-    "\r.\n",
-    "\n.\r",
-    "\n.\r\n",
-    "\r\n.\n",
-    "\r.\r\n",
-    "\r\n.\r",
-    "\r\n.\r\n",
-  ];
-  for (const end of [...ends, "\r\n.\r\r\n", "\r\r\n.\r\r\n", "\r\n\0.\r\n", "\r\n.\0\r\n"]) {
-    const content =
-      `Subject: x\r\n\r\none${end}MAIL FROM:<c@d>\r\nRCPT TO:<e@f>\r\nDATA\r\ntwo\r\n`;
-    const script = [
-      ...answerGroup("250 ok", "250 ok", "354 go"),
-      hearContent(),
-      say("250 taken"),
-      hear("QUIT"),
-    ];
-    await withScript(["PIPELINING"], script, async (client, peer) => {
-      assertEquals((await client.transact(transactionOf(content))).reply, "250 taken");
-      await client.quit();
-      assertEquals(commandsOf(peer), ["QUIT"], JSON.stringify(end));
-      const [wire] = peer.sessions[0]!.contents;
-      assertEquals(wire!.match(/\r(?!\n)|(?<!\r)\n/), null, JSON.stringify(end));
-      assert(wire!.endsWith("two\r\n.\r\n"), JSON.stringify(end));
-    });
-  }
-});
-
-Deno.test("large content arrives octet for octet, streamed in pieces split anywhere", async () => {
-  const lines = Array.from({ length: 4000 }, (_, i) => `${".".repeat(i % 4)}line ${i}\r\n`).join(
-    "",
-  );
-  const bytes = encode(lines);
-  const content: Content = {
-    size: bytes.length,
-    async *stream() {
-      for (let at = 0; at < bytes.length; at += 997) {
-        yield await Promise.resolve(bytes.subarray(at, at + 997));
-      }
-    },
-  };
-  const script = [...answerGroup("250 ok", "250 ok", "354 go"), hearContent(), say("250 taken")];
-  await withScript(["PIPELINING"], script, async (client, peer) => {
-    await client.transact(transactionOf(bytes, { content }));
-    const unstuffed = peer.sessions[0]!.contents[0]!.slice(0, -3).replace(/^\./gm, "");
-    assert(unstuffed === lines);
-  });
-});
-
-Deno.test("a bare address with control characters is refused here, and never sent", async () => {
-  const script = [hear(/^MAIL/), say("250 ok"), hear("RCPT TO:<good@mx.test>"), say("550 no")];
-  await withScript([], script, async (client) => {
-    const recipients = ["x@mx.test>\r\nRCPT TO:<y@mx.test", "good@mx.test"];
-    const result = await client.transact(transactionOf(undefined, { recipients }));
-    assertEquals(errorOf(result, 0).enhanced, "5.1.3");
-    assertEquals(errorOf(result, 1).text, "550 no");
-  });
-  await withScript([], [hearTheEnd()], async (client) => {
-    const reversePath = "a@b\r\nRSET";
-    const result = await client.transact(transactionOf(undefined, { reversePath }));
-    assertEquals(errorOf(result).enhanced, "5.1.7");
-    client.close();
-  });
-});
-
-Deno.test("with SMTPUTF8 offered, addresses go as they are", async () => {
-  await withScript(["8BITMIME", "SMTPUTF8"], takeMail(), async (client, peer) => {
-    const parts = {
-      reversePath: "jos\u00e9@me.test",
-      recipients: ["\u03b1@mx.test"],
-      smtputf8: true,
-    };
-    await client.transact(transactionOf("Subject: \u00e9\r\n\r\n", parts));
-    assertEquals(commandsOf(peer).map(heardText).slice(0, 2), [
-      "MAIL FROM:<jos\u00e9@me.test> BODY=8BITMIME SMTPUTF8",
-      "RCPT TO:<\u03b1@mx.test>",
-    ]);
-  });
-});
-
-Deno.test("SMTPUTF8 is not asked for where nothing in message and envelope needs it (RFC 6531 §3.4)", async () => {
-  const offer = ["8BITMIME", "SMTPUTF8", "DSN"];
-  const utf8 = { recipients: [{ orcpt: "utf-8;jos\u00e9@mx.test" }] };
-  const cases = [
-    [{}, "Subject: x\r\n\r\n", ""],
-    [{}, "Subject: x\r\n\r\n\u00e9\r\n", " BODY=8BITMIME SMTPUTF8"],
-    [{ dsn: utf8 }, "Subject: x\r\n\r\n", " SMTPUTF8"],
-  ] as const;
-  for (const [more, content, params] of cases) {
-    await withScript(offer, takeMail(), async (client, peer) => {
-      await client.transact(transactionOf(content, { ...more, smtputf8: true }));
-      const [mail, rcpt] = commandsOf(peer).map(heardText);
-      assertEquals(mail, `MAIL FROM:<a@me.test>${params}`);
-      assertEquals(
-        rcpt,
-        `RCPT TO:<b@mx.test>${"dsn" in more ? ` ORCPT=${utf8.recipients[0]!.orcpt}` : ""}`,
-      );
-    });
-  }
-});
-
-Deno.test("without SMTPUTF8 a message that needs nothing of it goes all the same", async () => {
-  await withScript(["8BITMIME"], takeMail(), async (client, peer) => {
-    const parts = { reversePath: "a@m\u00fcller.test", smtputf8: true };
-    const result = await client.transact(transactionOf("Subject: x\r\n\r\n\u00e9\r\n", parts));
-    assertEquals(result.outcomes[0]!.kind, "delivered");
-    assertEquals(commandsOf(peer)[0], "MAIL FROM:<a@xn--mller-kva.test> BODY=8BITMIME");
-  });
-});
-
-Deno.test("without SMTPUTF8 what needs it is refused for good, recipient by recipient where it can be", async () => {
-  const need = { smtputf8: true };
-  await withScript([], [hearTheEnd()], async (client) => {
-    const header = await client.transact(transactionOf("Subject: \u00e9\r\n\r\n", need));
-    assertEquals([errorOf(header).enhanced, errorOf(header).scope], ["5.6.9", "message"]);
-    const reversePath = "\u00e9@me.test";
-    const sender = await client.transact(transactionOf("\r\n", { ...need, reversePath }));
-    assertEquals([errorOf(sender).enhanced, errorOf(sender).scope], ["5.6.7", "message"]);
-    const recipients = ["\u00e9@mx.test"];
-    const all = await client.transact(transactionOf("\r\n", { ...need, recipients }));
-    assertEquals([errorOf(all).enhanced, errorOf(all).scope], ["5.6.7", "recipient"]);
-    assert(errorOf(all).permanent);
-    client.close();
-  });
-  await withScript([], takeMail(), async (client) => {
-    const recipients = ["\u00e9@mx.test", "b@mx.test"];
-    const result = await client.transact(transactionOf("\r\n", { ...need, recipients }));
-    assertEquals(result.outcomes.map(({ kind }) => kind), ["failed", "delivered"]);
-  });
-});
-
-Deno.test("a header section that cannot be read for its needs defers the message", async () => {
-  const content: Content = {
-    size: 100,
-    stream: () => ({
-      [Symbol.asyncIterator]: () => ({
-        next: () => Promise.reject(new QueueError("storage", "cannot read")),
-      }),
-    }),
-  };
-  await withScript([], [hearTheEnd()], async (client) => {
-    const parts = { content, eightBit: true, smtputf8: true };
-    const error = errorOf(await client.transact(transactionOf("", parts)));
-    assertEquals([error.enhanced, error.scope], ["4.3.0", "message"]);
-    client.close();
   });
 });
 
@@ -686,31 +389,4 @@ Deno.test("a host that resets while a group is answered fails with the network's
     },
   );
   await new Promise((resolve) => server.close(resolve));
-});
-
-Deno.test({
-  name: "Postfix's smtp-sink gets a message with dots, long lines and 8-bit octets as it was",
-  ignore: SINK === undefined,
-  async fn() {
-    await withTempDir(async (directory) => {
-      const sink = await SmtpSink.start(SINK!, directory);
-      try {
-        const body = [".", "..", ".x", "x".repeat(998), "h\u00e9llo", "", "."].join("\r\n") +
-          "\r\n";
-        await withClient(sink.host, connectOptions(), async (client) => {
-          const recipients = ["b@mx.test", "c@mx.test"];
-          const content = `Subject: sink\r\n\r\n${body}`;
-          const result = await client.transact(transactionOf(content, { recipients }));
-          assertEquals(result.outcomes.map(({ kind }) => kind), ["delivered", "delivered"]);
-          await client.quit();
-        });
-        const [message, ...others] = await sink.messages();
-        assertEquals(others, []);
-        assertStringIncludes(message!, "X-Mail-Args: <a@me.test>");
-        assertStringIncludes(message!, "\nSubject: sink\n\n" + body.replaceAll("\r\n", "\n"));
-      } finally {
-        await sink.stop();
-      }
-    });
-  },
 });

@@ -240,6 +240,25 @@ export function answerEhlo(...keywords: string[]): Step[] {
   ];
 }
 
+/** The dialogue of a host that does STARTTLS well. */
+export function secured(certificate: Certificate, ...keywords: string[]): Step[] {
+  return [
+    ...greet("STARTTLS"),
+    hear("STARTTLS"),
+    say("220 go ahead"),
+    startTls(certificate),
+    ...answerEhlo(...keywords),
+  ];
+}
+
+/** The dialogue up to where a client begins the handshake. */
+export const asksForTls: Step[] = [...greet("STARTTLS"), hear("STARTTLS"), say("220 go ahead")];
+
+/** The same, with a certificate that the client breaks the handshake off for. */
+export function rejected(certificate: Certificate): Step[] {
+  return [...asksForTls, startTls(certificate)];
+}
+
 /** Takes one message for one recipient, step by step. */
 export function takeMail(reply = "250 2.0.0 taken"): Step[] {
   return [
