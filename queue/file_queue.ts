@@ -37,13 +37,13 @@ import {
   type Steering,
   type SteerOutcome,
 } from "./queue.ts";
-import type { Recovered } from "./recover.ts";
 import type { SpaceWatch } from "./space.ts";
 import type { SpoolEntry, Stored } from "./spool_entry.ts";
-import { Steerer } from "./steerer.ts";
-import { DamagedMessage, SpoolStore } from "./spool_store.ts";
+import { SpoolReader } from "./spool_reader.ts";
+import { SpoolStore } from "./spool_store.ts";
 import { applySettlement, isFinished, newMessage } from "./state.ts";
-import { messageOf, storageError } from "./storage_error.ts";
+import { Steerer } from "./steerer.ts";
+import { messageOf } from "./storage_error.ts";
 import { WaitingList } from "./waiting_list.ts";
 
 const KIB = 1024;
@@ -53,8 +53,6 @@ const MIB = 1024 * KIB;
 const FILE_AT_ONCE = 8;
 /** When as many messages as this are to be read back from one segment, it is read as a whole. */
 const MANY = 100;
-/** When a message that cannot be read for now is looked at again, ms. */
-const READ_AGAIN = 60_000;
 
 /** A queue on a spool directory. */
 export class FileQueue implements Queue {
@@ -64,17 +62,13 @@ export class FileQueue implements Queue {
   readonly #store: SpoolStore;
   readonly #list = new WaitingList<SpoolEntry>();
   readonly #filing = new ConcurrencyLimit(FILE_AT_ONCE);
+  readonly #reader: SpoolReader;
   readonly #steerer: Steerer;
   readonly #drafts = new Map<string, FileDraft>();
   readonly #owner: DraftOwner;
   /** What goes on without anybody waiting for it. */
   readonly #background = new Set<Promise<void>>();
-  /** What was found at the start; the message files that were not read yet are named in it. */
-  readonly #recovered: Recovered;
-  readonly #stopReading = new AbortController();
   #closing: Promise<void> | undefined;
-  /** Resolves when every waiting message is known; until then some are only counted. Never rejects. */
-  readonly allRead: Promise<void>;
 
   private constructor({ options, lock, messageFiles, recovered, space }: SpoolParts) {
     const { files, clock, inlineLimit, contentBudget } = options;
@@ -99,18 +93,17 @@ export class FileQueue implements Queue {
       enqueue: (...parts) => this.#enqueue(...parts),
       ended: (draft) => this.#drafts.delete(draft.id),
     };
+    for (const entry of recovered.entries) this.#list.add(entry);
+    journal.sweep();
+    this.#reader = new SpoolReader({ clock, list: this.#list, store: this.#store, recovered });
     this.#steerer = new Steerer({
       clock,
       list: this.#list,
-      read: (entry) => this.#read(entry),
+      reader: this.#reader,
       record: (entry) => this.#record(entry),
       flush: () => this.#store.flush(),
       release: (entry) => this.#release(entry),
     });
-    for (const entry of recovered.entries) this.#list.add(entry);
-    journal.sweep();
-    this.#recovered = recovered;
-    this.allRead = this.#readRest();
   }
 
   /**
@@ -134,6 +127,11 @@ export class FileQueue implements Queue {
     );
   }
 
+  /** Resolves when every waiting message is known; until then some are only counted. Never rejects. */
+  get allRead(): Promise<void> {
+    return this.#reader.allRead;
+  }
+
   hasRoom(size: number): boolean {
     return this.#space.hasRoom(size);
   }
@@ -144,7 +142,7 @@ export class FileQueue implements Queue {
       throw new QueueError("no-space", `space is low for ${this.#options.directory}`);
     }
     const inUse = (id: string) =>
-      this.#list.get(id) !== undefined || this.#drafts.has(id) || this.#recovered.unread.has(id);
+      this.#list.get(id) !== undefined || this.#drafts.has(id) || this.#reader.unread.has(id);
     const draft = new FileDraft(newId(this.#options.clock.now(), inUse), this.#owner);
     this.#drafts.set(draft.id, draft);
     return draft;
@@ -158,7 +156,7 @@ export class FileQueue implements Queue {
   }
 
   async claimById(id: string): Promise<Claim | undefined> {
-    await this.#settled(id);
+    await this.#reader.settled(id);
     if (this.#closing !== undefined) return undefined;
     const entry = this.#list.take(id);
     return entry && await this.#open(entry);
@@ -186,17 +184,17 @@ export class FileQueue implements Queue {
   }
 
   async read(id: string): Promise<QueuedMessage | undefined> {
-    return structuredClone((await this.#find(id))?.message);
+    return structuredClone((await this.#reader.find(id))?.message);
   }
 
   async contentOf(id: string): Promise<Content | undefined> {
-    const stored = await this.#find(id);
+    const stored = await this.#reader.find(id);
     return stored && this.#store.content(stored);
   }
 
   async steer(id: string, change: Steering, wait = 0): Promise<SteerOutcome> {
     this.#assertOpen();
-    await this.#settled(id);
+    await this.#reader.settled(id);
     const entry = await this.#list.seize(id, wait, this.#options.clock);
     this.#assertOpen();
     if (typeof entry === "string") return entry;
@@ -211,7 +209,7 @@ export class FileQueue implements Queue {
 
   counts(): QueueCounts {
     const { messages, ...states } = this.#list.counts();
-    const unread = this.#recovered.unread.size;
+    const unread = this.#reader.unread.size;
     return { messages: messages + unread, ...states, unread };
   }
 
@@ -239,50 +237,9 @@ export class FileQueue implements Queue {
     return message;
   }
 
-  /** Whether a message is known by name only, because its turn to be read has not come. */
-  #isUnread(id: string): boolean {
-    return this.#recovered.unread.has(id) && this.#closing === undefined;
-  }
-
-  async #readNow(id: string): Promise<void> {
-    const reading = this.#recovered.readNow(id, (entry) => this.#list.add(entry));
-    this.#inBackground(reading);
-    await reading;
-  }
-
-  /** Waits for what is still to become of a message: who released it may ask for it before its state is recorded. */
-  async #settled(id: string): Promise<void> {
-    if (this.#isUnread(id)) await this.#readNow(id);
-    await this.#list.get(id)?.givingBack;
-  }
-
-  /** A message as it stands, whoever has it; undefined when it is not there. @throws {QueueError} */
-  async #find(id: string): Promise<Stored | undefined> {
-    if (this.#isUnread(id)) await this.#readNow(id);
-    const entry = this.#list.get(id);
-    if (entry === undefined) return undefined;
-    try {
-      return await this.#store.load(entry);
-    } catch (error) {
-      // It may have been finished, or set aside, meanwhile.
-      if (this.#list.get(id) === undefined || error instanceof DamagedMessage) return undefined;
-      throw storageError(error, `reading message ${id}`);
-    }
-  }
-
   #open(entry: SpoolEntry): MaybePromise<LiveClaim | undefined> {
     if (entry.stored !== undefined) return this.#makeClaim(entry, entry.stored);
-    return this.#read(entry).then((stored) => stored && this.#makeClaim(entry, stored));
-  }
-
-  /** Reads a claimed message; undefined when it cannot be read, and nobody has it any more. */
-  async #read(entry: SpoolEntry): Promise<Stored | undefined> {
-    try {
-      return await this.#store.load(entry);
-    } catch (error) {
-      await this.#cannotRead(entry, error);
-      return undefined;
-    }
+    return this.#reader.read(entry).then((stored) => stored && this.#makeClaim(entry, stored));
   }
 
   #makeClaim(entry: SpoolEntry, stored: Stored): LiveClaim {
@@ -292,21 +249,6 @@ export class FileQueue implements Queue {
       settle: (settlement) => this.#settle(entry, stored.message, settlement),
       release: (until) => this.#release(entry, until),
     });
-  }
-
-  /** Sets a damaged message aside; one that cannot be read for now is tried later. */
-  async #cannotRead(entry: SpoolEntry, error: unknown): Promise<void> {
-    log("queue").error("A message cannot be read", { id: entry.id, error: messageOf(error) });
-    try {
-      if (error instanceof DamagedMessage) {
-        await this.#store.setAside(entry);
-        return this.#list.remove(entry);
-      }
-    } catch (failure) {
-      const fields = { id: entry.id, error: messageOf(failure) };
-      log("queue").error("A damaged message cannot be moved to corrupt/", fields);
-    }
-    if (entry.claimed) this.#list.postpone(entry, this.#options.clock.now() + READ_AGAIN);
   }
 
   /** Records a settlement. The usual one, everything delivered from the journal, waits for nothing. */
@@ -384,21 +326,9 @@ export class FileQueue implements Queue {
     void work.finally(() => this.#background.delete(work));
   }
 
-  /** Reads the messages that wait in files. */
-  async #readRest(): Promise<void> {
-    const { clock } = this.#options;
-    const begun = clock.now();
-    const files = this.#recovered.unread.size;
-    const { signal } = this.#stopReading;
-    await this.#recovered.readRest((entry) => this.#list.add(entry), signal);
-    if (signal.aborted || files === 0) return;
-    log("queue").info("all waiting mail is known", { files, took: clock.now() - begun });
-  }
-
   async #close(): Promise<void> {
-    this.#stopReading.abort();
     this.#list.dismissHeirs();
-    await this.allRead;
+    await this.#reader.stop();
     await Promise.all([...this.#drafts.values()].map((draft) => draft.close()));
     await Promise.all(this.#background);
     await this.#fileAll([...this.#list.all()].filter(isUnfiled));

@@ -46,8 +46,8 @@ export interface Recovered {
   /** The ids of the message files that were not read yet; nothing else of these messages is on disk. */
   readonly unread: ReadonlySet<string>;
   /**
-   * Reads these files, and after the last one removes what nothing names. Ends early
-   * when the signal is aborted. Never rejects.
+   * Reads these files, and after the last one removes what nothing names. Ends early,
+   * after those that are being read, when the signal is aborted. Never rejects.
    */
   readRest(take: TakeEntry, signal: AbortSignal): Promise<void>;
   /** Reads one of these files now, unless it was read before. Never rejects. */
@@ -129,6 +129,7 @@ class Recovery {
     const rest = takeWhile(messages, () => !signal.aborted);
     try {
       await forEachLimited(rest, READ_AT_ONCE, (id) => this.#readOnce(id, take));
+      await Promise.all(this.#reading.values());
       if (signal.aborted) return;
       await this.#removeUnnamed();
       await this.#options.messageFiles.syncNames();

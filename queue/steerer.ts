@@ -8,6 +8,7 @@
 import type { Clock } from "../base/clock.ts";
 import { QueueError, type Steering, type SteerOutcome } from "./queue.ts";
 import type { SpoolEntry, Stored } from "./spool_entry.ts";
+import type { SpoolReader } from "./spool_reader.ts";
 import { isFinished } from "./state.ts";
 import { isSteerable, steered } from "./steering.ts";
 import type { WaitingList } from "./waiting_list.ts";
@@ -18,8 +19,8 @@ export interface SteererParts {
   readonly clock: Clock;
   /** What is known of the messages. */
   readonly list: Pick<WaitingList<SpoolEntry>, "get">;
-  /** Reads a claimed message; undefined when it cannot be read, and nobody has it any more. */
-  read(entry: SpoolEntry): Promise<Stored | undefined>;
+  /** Reads it. */
+  readonly reader: Pick<SpoolReader, "read">;
   /** Makes its state durable; or that it is finished, with the next `flush`. @throws {QueueError} */
   record(entry: SpoolEntry): Promise<void>;
   /** Makes durable that messages are finished. @throws {QueueError} */
@@ -39,7 +40,7 @@ export class Steerer {
 
   /** Steers a message that was claimed for it, and gives it back. @throws {QueueError} */
   async steer(entry: SpoolEntry, change: Steering): Promise<SteerOutcome> {
-    const stored = await this.#parts.read(entry);
+    const stored = await this.#parts.reader.read(entry);
     if (stored === undefined) return this.#unread(entry);
     entry.stored = stored;
     try {

@@ -2,7 +2,13 @@
 import { assert, assertEquals } from "@std/assert";
 import { decode, encode } from "../../base/bytes.ts";
 import { FileQueue } from "../../queue/file_queue.ts";
-import type { Claim } from "../../queue/queue.ts";
+import type {
+  Claim,
+  CommitOptions,
+  DeliveryError,
+  QueuedMessage,
+  Steering,
+} from "../../queue/queue.ts";
 import { TestClock } from "../helpers/test_clock.ts";
 import {
   binary,
@@ -28,6 +34,30 @@ interface Told {
   finishing: boolean;
   /** It was gone when something later became durable: it must not come back. */
   finished: "no" | "yes" | "durably";
+  /** Whether it is as it was steered: before, or after, while it is not known yet. */
+  isAsSteered: (message: QueuedMessage) => boolean;
+}
+
+const GIVEN_UP: DeliveryError = { text: "given up by hand", scope: "message", permanent: true };
+
+/** What a message that is there is after it was steered. */
+function isAfter(change: Steering): (message: QueuedMessage) => boolean {
+  switch (change.kind) {
+    case "hold":
+      return ({ held }) => held;
+    case "release":
+      return ({ held }) => !held;
+    case "retry":
+      return ({ recipients, arrived }) =>
+        recipients.every(({ nextAttempt }) => nextAttempt <= arrived + MINUTE);
+    case "bounce":
+      return ({ recipients }) => recipients.every(({ status }) => status === "failed");
+    case "remove":
+      return () => false;
+    case "redirect":
+      return ({ nextHop, recipients }) =>
+        nextHop === change.nextHop && recipients[0]!.address === "x@example.net";
+  }
 }
 
 /** A process that uses the spool, and remembers what it told the world. */
@@ -63,14 +93,21 @@ class Process {
     return this;
   }
 
-  async accept(content: Uint8Array, recipients = 1, hold = false): Promise<string> {
+  async accept(
+    content: Uint8Array,
+    recipients = 1,
+    options: CommitOptions = {},
+  ): Promise<string> {
     const draft = this.queue.draft();
+    const isHeld = options.hold === true || options.capture === true;
     const told: Told = {
       content,
       accepted: false,
       delivered: new Set(),
       finishing: false,
       finished: "no",
+      isAsSteered: ({ held, captured }) =>
+        [held, captured].join() === [isHeld, options.capture].join(),
     };
     this.told.set(draft.id, told);
     for (let at = 0; at < content.length; at += 150) {
@@ -78,9 +115,9 @@ class Process {
     }
     const gone = [...this.told.values()].filter((each) => each.finished === "yes");
     const addresses = Array.from({ length: recipients }, (_, i) => `r${i}@example.com`);
-    await draft.commit(envelopeTo(...addresses), { hold });
+    await draft.commit(envelopeTo(...addresses), options);
     told.accepted = true;
-    if (!hold) { for (const each of gone) each.finished = "durably"; }
+    if (!isHeld) { for (const each of gone) each.finished = "durably"; }
     return draft.id;
   }
 
@@ -92,6 +129,16 @@ class Process {
     for (const index of indexes) told.delivered.add(index);
     if (all) told.finished = "yes";
     claim.release();
+  }
+
+  async steer(id: string, change: Steering): Promise<void> {
+    const told = this.told.get(id)!;
+    told.finishing ||= change.kind === "remove";
+    const [before, after] = [told.isAsSteered, isAfter(change)];
+    told.isAsSteered = (message) => before(message) || after(message);
+    assertEquals(await this.queue.steer(id, change, MINUTE), "done");
+    told.isAsSteered = after;
+    if (change.kind === "remove") told.finished = "durably";
   }
 
   async defer(claim: Claim): Promise<void> {
@@ -129,9 +176,84 @@ const courses: Record<string, { course: Course; segmentSize?: number; contentBud
   },
   "messages held": {
     async course(process) {
-      await process.accept(small("held"), 1, true);
-      await process.accept(large(), 1, true);
+      await process.accept(small("held"), 1, { hold: true });
+      await process.accept(large(), 1, { hold: true });
+      await process.accept(small("captured"), 1, { capture: true });
       await process.queue.close();
+    },
+  },
+  "messages put on hold and released, one by one and together": {
+    async course(process) {
+      const ids = await Promise.all(
+        [small("one"), small("two"), large()].map((content) => process.accept(content)),
+      );
+      await process.steer(ids[0]!, { kind: "hold" });
+      await Promise.all(ids.map((id) => process.steer(id, { kind: "hold" })));
+      await process.accept(small("between"));
+      await Promise.all(ids.map((id) => process.steer(id, { kind: "release" })));
+      await process.steer(ids[2]!, { kind: "hold" });
+      for (const claim of await process.claims()) await process.deliver(claim, 0);
+      await process.accept(small("after"));
+      await process.queue.close();
+    },
+  },
+  "messages tried again, given up and sent elsewhere": {
+    async course(process) {
+      const [again, failed, elsewhere] = await Promise.all(
+        [small("again"), large(), small("elsewhere")].map((content) => process.accept(content)),
+      );
+      await Promise.all((await process.claims()).map((claim) => process.defer(claim)));
+      const recipients = new Map([["r0@example.com", "x@example.net"]]);
+      await Promise.all([
+        process.steer(again!, { kind: "retry" }),
+        process.steer(failed!, { kind: "bounce", error: GIVEN_UP }),
+        process.steer(elsewhere!, { kind: "redirect", nextHop: "relay.example", recipients }),
+      ]);
+      await process.steer(again!, { kind: "hold" });
+      for (const claim of await process.claims()) await process.deliver(claim, 0);
+      await process.accept(small("after"));
+      await process.queue.close();
+    },
+  },
+  "messages removed, wherever they are": {
+    segmentSize: 900,
+    async course(process) {
+      const ids = await Promise.all([
+        process.accept(small("journaled")),
+        process.accept(large()),
+        process.accept(small("held"), 1, { hold: true }),
+        process.accept(binary(300), 1, { capture: true }),
+      ]);
+      const deferred = await process.accept(small("deferred"));
+      const claims = await process.claims();
+      await process.defer(claims.find(({ message }) => message.id === deferred)!);
+      for (const claim of claims) claim.release();
+      await process.steer(ids[0]!, { kind: "remove" });
+      await process.accept(small("between"));
+      await Promise.all(
+        [...ids.slice(1), deferred].map((id) => process.steer(id, { kind: "remove" })),
+      );
+      await process.accept(small("after"));
+      await process.queue.close();
+    },
+  },
+  "messages steered after a start, before they were read": {
+    contentBudget: 0,
+    async course(process) {
+      const ids = await Promise.all([
+        process.accept(small("removed")),
+        process.accept(large()),
+        process.accept(small("kept")),
+      ]);
+      await process.queue.close();
+      const { disk, told, options } = process;
+      const second = await new Process(disk, told, options).openEarly();
+      await Promise.all([
+        second.steer(ids[0]!, { kind: "remove" }),
+        second.steer(ids[1]!, { kind: "hold" }),
+      ]);
+      await second.accept(small("fresh"));
+      await second.queue.close();
     },
   },
   "messages deferred, then delivered": {
@@ -261,6 +383,7 @@ async function assertPromisesKept(told: Map<string, Told>, queue: FileQueue): Pr
     if (!message.held) assertEquals(decode(found.get(id)!), decode(content));
     if (finishing) continue;
     for (const index of delivered) assertEquals(message.recipients[index]!.status, "delivered");
+    if (accepted) assert(told.get(id)!.isAsSteered(message), "a message is not as it was steered");
   }
 }
 
