@@ -12,6 +12,7 @@ import type { ClientInfo } from "../message/envelope.ts";
 import { ask } from "./ask.ts";
 import type { Line } from "./line_reader.ts";
 import { type Parsed, parsed, refused } from "./parsed.ts";
+import { NOT_IMPLEMENTED } from "./replies.ts";
 import { reply, type SmtpReply } from "./reply.ts";
 import { oauthBearer, xOAuth2 } from "./sasl/bearer.ts";
 import {
@@ -60,7 +61,6 @@ const MECHANISMS: ReadonlyMap<string, Mechanism> = new Map<MechanismName, Mechan
   ["XOAUTH2", xOAuth2],
 ]);
 
-const NOT_AVAILABLE = reply(502, "5.5.1", "Command not implemented");
 const ALREADY = reply(503, "5.5.1", "Already authenticated");
 const NEEDS_TLS = reply(538, "5.7.11", "Encryption required for authentication");
 const UNKNOWN_MECHANISM = reply(504, "5.5.4", "Mechanism not offered");
@@ -119,7 +119,7 @@ export function offeredMechanisms(
 /** Opens an exchange, or gives the reply why there is none. */
 export function openAuth(command: AuthCommand, parties: AuthParties): AuthExchange | SmtpReply {
   const { client, authenticator } = parties;
-  if (authenticator === undefined) return NOT_AVAILABLE;
+  if (authenticator === undefined) return NOT_IMPLEMENTED;
   if (client.user !== undefined) return ALREADY;
   if (authenticator.needsTls && client.tls === undefined) return NEEDS_TLS;
   const offered = offeredMechanisms(parties);

@@ -6,6 +6,7 @@
  * @module
  */
 import type { Certificate } from "../../config/config.ts";
+import { masterCf } from "../../tests/helpers/postfix.ts";
 import { tool } from "../../tests/helpers/tools.ts";
 import { HOST } from "./load.ts";
 import type { CommandLine } from "./process.ts";
@@ -85,7 +86,10 @@ async function preparePostfix(
   await Deno.chown(`${directory}/data`, uid, gid);
   const secured = task.tls === undefined ? "" : await postfixTls(directory, task.tls);
   await Deno.writeTextFile(`${directory}/etc/main.cf`, mainCf(task) + secured);
-  await Deno.writeTextFile(`${directory}/etc/master.cf`, masterCf(task.port));
+  await Deno.writeTextFile(
+    `${directory}/etc/master.cf`,
+    masterCf(String(task.port), MORE_SERVICES),
+  );
   return {
     program,
     args: ["-c", `${directory}/etc`, "start-fg"],
@@ -122,6 +126,17 @@ ${route}
 `;
 }
 
+/** Services that a Postfix needs besides where much goes through it. */
+const MORE_SERVICES = [
+  "tlsproxy unix - - n - 0 tlsproxy",
+  "verify unix - - n - 1 verify",
+  "flush unix n - n 1000? 0 flush",
+  "proxywrite unix - - n - 1 proxymap",
+  "relay unix - - n - - smtp",
+  "discard unix - - n - - discard",
+  "scache unix - - n - 1 scache",
+];
+
 /** Connections over TLS are kept by tlsproxy; otherwise each message would shake hands anew. */
 async function postfixTls(directory: string, tls: Certificate): Promise<string> {
   const { cert, key } = await writeCertificate(directory, tls);
@@ -131,32 +146,5 @@ smtpd_tls_key_file = ${key}
 smtp_tls_security_level = encrypt
 smtp_tls_connection_reuse = yes
 smtp_tls_session_cache_database = btree:${directory}/data/smtp_scache
-`;
-}
-
-function masterCf(port: number): string {
-  return `${port} inet n - n - - smtpd
-pickup unix n - n 60 1 pickup
-cleanup unix n - n - 0 cleanup
-qmgr unix n - n 300 1 qmgr
-tlsmgr unix - - n 1000? 1 tlsmgr
-tlsproxy unix - - n - 0 tlsproxy
-rewrite unix - - n - - trivial-rewrite
-bounce unix - - n - 0 bounce
-defer unix - - n - 0 bounce
-trace unix - - n - 0 bounce
-verify unix - - n - 1 verify
-flush unix n - n 1000? 0 flush
-proxymap unix - - n - - proxymap
-proxywrite unix - - n - 1 proxymap
-smtp unix - - n - - smtp
-relay unix - - n - - smtp
-showq unix n - n - - showq
-error unix - - n - - error
-retry unix - - n - - error
-discard unix - - n - - discard
-anvil unix - - n - 1 anvil
-scache unix - - n - 1 scache
-postlog unix-dgram n - n - 1 postlogd
 `;
 }

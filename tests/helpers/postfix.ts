@@ -184,7 +184,8 @@ smtp_tls_security_level = encrypt
 `;
 }
 
-function masterCf(listen: string): string {
+/** The services of a Postfix that listens there, with `more` of them, each a line. */
+export function masterCf(listen: string, more: readonly string[] = []): string {
   return `${listen} inet n - n - - smtpd
 pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
@@ -201,5 +202,5 @@ postlog unix-dgram n - n - 1 postlogd
 smtp unix - - n - - smtp
 error unix - - n - - error
 retry unix - - n - - error
-`;
+${more.map((service) => `${service}\n`).join("")}`;
 }

@@ -7,6 +7,7 @@ import { Input } from "../../protocol/input.ts";
 import { LineReader } from "../../protocol/line_reader.ts";
 import { parsePath } from "../../protocol/path.ts";
 import { ReplyReader } from "../../protocol/reply_reader.ts";
+import { FALSE_ENDS } from "../helpers/false_ends.ts";
 import { RecordingHandler } from "./recording_handler.ts";
 import { cutAt, feed, newSession, say, singly, TLS } from "./talk.ts";
 
@@ -18,22 +19,6 @@ const SMUGGLED = {
   DATA: SMUGGLED_MAIL + "DATA\r\nsmuggled",
   BDAT: SMUGGLED_MAIL + "BDAT 10 LAST\r\nsmuggled",
 } as const;
-
-/** What other programs have been known to take for the end of data. */
-const NO_ENDS = [
-  "\n.\n",
-  "\r.\r",
-  "\r.\n",
-  "\n.\r",
-  "\n.\r\n",
-  "\r\n.\n",
-  "\r.\r\n",
-  "\r\n.\r",
-  "\r\n.\r\r\n",
-  "\r\r\n.\r\r\n",
-  "\r\n\0.\r\n",
-  "\r\n.\0\r\n",
-];
 
 /** How many replies with this code the session gave. */
 function count(output: string, code: string): number {
@@ -54,7 +39,7 @@ async function smuggle(
   return { handler, reply: output };
 }
 
-for (const end of NO_ENDS) {
+for (const end of FALSE_ENDS) {
   for (const [way, smuggled] of Object.entries(SMUGGLED)) {
     const shown = JSON.stringify(end);
     Deno.test(`case 1: ${shown} does not end the data, and ${way} behind it is content`, async () => {
@@ -96,7 +81,7 @@ Deno.test("case 1: content before and after such an end is one message, NUL and 
 });
 
 Deno.test("case 2: whatever goes out has CRLF line ends only, and ends once", () => {
-  for (const end of [...NO_ENDS, "\r\n.\r\n", "\n", "\r", ".", ""]) {
+  for (const end of [...FALSE_ENDS, "\r\n.\r\n", "\n", "\r", ".", ""]) {
     const stuffer = new DotStuffer();
     const wire = concat([stuffer.encode(encode("one" + end + SMUGGLED.DATA)), stuffer.end()]);
     assertEquals(decode(wire).replaceAll("\r\n", "").match(/[\r\n]/g), null);

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { linesOf } from "../helpers/program_log.ts";
 import { within } from "./pause.ts";
 
 /** The directory of this tree's program, as a URL. */
@@ -85,12 +86,7 @@ export class RunningServer implements AsyncDisposable {
   }
 
   async #read(): Promise<void> {
-    let rest = "";
-    for await (const text of this.#process.stderr.pipeThrough(new TextDecoderStream())) {
-      const lines = (rest + text).split("\n");
-      rest = lines.pop()!;
-      for (const line of lines) this.#learn(line);
-    }
+    for await (const line of linesOf(this.#process.stderr)) this.#learn(line);
   }
 
   #learn(line: string): void {

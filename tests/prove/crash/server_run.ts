@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { linesOf } from "../../helpers/program_log.ts";
 import { within } from "../pause.ts";
 
 /**
@@ -149,12 +150,7 @@ export class ServerRun implements AsyncDisposable {
 
   /** Reads the log, of which only little is of interest here. */
   async #read(): Promise<void> {
-    let rest = "";
-    for await (const text of this.#process.stderr.pipeThrough(new TextDecoderStream())) {
-      const lines = (rest + text).split("\n");
-      rest = lines.pop()!;
-      for (const line of lines) this.#learn(line);
-    }
+    for await (const line of linesOf(this.#process.stderr)) this.#learn(line);
   }
 
   #learn(line: string): void {

@@ -5,6 +5,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
+import { FALSE_ENDS } from "../../helpers/false_ends.ts";
 import { LIMITS } from "../../protocol/talk.ts";
 import type { Script } from "./script.ts";
 
@@ -47,22 +48,6 @@ const SMUGGLED = {
   DATA: SMUGGLED_ENVELOPE + "DATA\r\nsmuggled",
   BDAT: SMUGGLED_ENVELOPE + "BDAT 10 LAST\r\nsmuggled",
 } as const;
-
-/** What other programs have been known to take for the end of data. */
-const NO_ENDS = [
-  "\n.\n",
-  "\r.\r",
-  "\r.\n",
-  "\n.\r",
-  "\n.\r\n",
-  "\r\n.\n",
-  "\r.\r\n",
-  "\r\n.\r",
-  "\r\n.\r\r\n",
-  "\r\r\n.\r\r\n",
-  "\r\n\0.\r\n",
-  "\r\n.\0\r\n",
-];
 
 /** Lines that are more than a message may have. */
 const TOO_MUCH = ("x".repeat(62) + "\r\n").repeat(CASE_LIMITS.messageSize / 64 + 1);
@@ -107,7 +92,7 @@ function withEnvelope(
 }
 
 function ends(): FramingCase[] {
-  return NO_ENDS.flatMap((end) =>
+  return FALSE_ENDS.flatMap((end) =>
     Object.entries(SMUGGLED).flatMap(([command, smuggled]) => {
       const attack = `one${end}${smuggled}\r\n.\r\nNOOP\r\n`;
       const shown = `${JSON.stringify(end)} and ${command} behind it`;

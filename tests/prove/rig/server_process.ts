@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { linesOf } from "../../helpers/program_log.ts";
 import { within } from "../pause.ts";
 
 /** The longest wait for a start or a stop, ms. */
@@ -95,12 +96,7 @@ export class ServerProcess implements AsyncDisposable {
   }
 
   async #read(): Promise<void> {
-    let rest = "";
-    for await (const text of this.#child.stderr.pipeThrough(new TextDecoderStream())) {
-      const lines = (rest + text).split("\n");
-      rest = lines.pop()!;
-      for (const line of lines) this.#learn(line);
-    }
+    for await (const line of linesOf(this.#child.stderr)) this.#learn(line);
   }
 
   #learn(line: string): void {
