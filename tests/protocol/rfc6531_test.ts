@@ -1,4 +1,4 @@
-/** RFC 6531, rule by rule: what a server does that offers SMTPUTF8. What a client does is in `tests/deliver/client_test.ts`. */
+/** RFC 6531, rule by rule: what a server does that offers SMTPUTF8. What a client does is in `tests/deliver/client_utf8_test.ts`. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import fc from "fast-check";
 import { concat, encode, isAscii } from "../../base/bytes.ts";
