@@ -20,7 +20,7 @@ import { Lanes } from "./deliver/lanes.ts";
 import { hasNews } from "./deliver/news.ts";
 import { notify } from "./deliver/notify.ts";
 import type { Pool } from "./deliver/pool.ts";
-import { reportAttempt, reportNotice } from "./deliver/report.ts";
+import { reportAttempt, reportFinished, reportNotice, reportWait } from "./deliver/report.ts";
 import type { Host, Route } from "./deliver/route.ts";
 import { Sessions } from "./deliver/sessions.ts";
 import {
@@ -32,6 +32,7 @@ import {
   verdictsOf,
 } from "./deliver/settle.ts";
 import { LaneTurns } from "./deliver/lane_turns.ts";
+import type { StoryTaker } from "./history/story.ts";
 import type { Claim, DeliveryError, Queue } from "./queue/queue.ts";
 
 /** What delivery needs. */
@@ -49,6 +50,8 @@ export interface DeliveryOptions {
   readonly open: (host: Host, signal: AbortSignal, requireTls: boolean) => Promise<SmtpClient>;
   /** Keeps connections between messages. */
   readonly pool: Pool;
+  /** Told what becomes of each message. */
+  readonly stories: StoryTaker;
   readonly observer: DeliveryObserver;
 }
 
@@ -178,15 +181,18 @@ export class Delivery {
     if (counted.outcomes.size === 0) return;
     const settlement = settlementOf(job, counted, this.#rules());
     await job.work.claim.settle(settlement);
-    reportAttempt(job, counted, settlement, this.#options.observer);
+    reportAttempt(job, counted, settlement, this.#options);
   }
 
   /** Records that a job was not tried because its destination rests. */
   async #setAside(job: Job, error: DeliveryError, until: number): Promise<void> {
     const { work } = job;
-    const settlement = setAside(job, error, until, this.#rules());
+    const rules = this.#rules();
+    const settlement = setAside(job, error, until, rules);
+    const news = isNews(job, settlement);
     try {
-      if (!isAlone(job) || isNews(job, settlement)) await work.claim.settle(settlement);
+      if (!isAlone(job) || news) await work.claim.settle(settlement);
+      if (news) reportWait(job, error, until, rules.now, this.#options);
       if (isAlone(job)) work.parkAt = job.destination;
     } catch (error) {
       logger.error("cannot record a deferral", { id: work.claim.message.id, error });
@@ -214,16 +220,18 @@ export class Delivery {
   }
 
   #doneWith(work: Work): void {
+    const { message } = work.claim;
+    if (!work.retryLater) reportFinished(message, this.#options.clock.now(), this.#options);
     this.#giveBack(work);
     this.#claiming.delete(work);
   }
 
   async #notify(work: Work): Promise<void> {
     const { message } = work.claim;
-    const { settings, observer } = this.#options;
+    const { settings, clock } = this.#options;
     try {
       const notices = await notify(work.claim, { ...this.#options, schedule: settings.retry });
-      for (const notice of notices) reportNotice(message, notice, observer);
+      for (const notice of notices) reportNotice(message, notice, clock.now(), this.#options);
     } catch (error) {
       logger.error("cannot tell a sender what became of its message", { id: message.id, error });
       work.retryLater = true;

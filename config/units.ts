@@ -58,3 +58,13 @@ export function parseSize(text: string): number {
   }
   return octets;
 }
+
+/** A length of time as {@linkcode parseDuration} reads it, in the largest unit in which it is a whole number, such as `5m`; `ms` is rounded. */
+export function durationText(ms: number): string {
+  const whole = Math.round(ms);
+  let text = `${whole}ms`;
+  for (const [unit, factor] of MILLISECONDS) {
+    if (whole % factor === 0) text = `${whole / factor}${unit}`;
+  }
+  return whole === 0 ? "0s" : text;
+}

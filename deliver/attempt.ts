@@ -6,8 +6,8 @@
  * @module
  */
 import type { Clock } from "../base/clock.ts";
+import type { RouteFact, Stages, TlsFact } from "../history/story.ts";
 import { requestFor } from "../message/dsn_request.ts";
-import type { TlsInfo } from "../message/envelope.ts";
 import type { DeliveryError } from "../queue/queue.ts";
 import type { RecipientOutcome, SmtpClient, Transaction } from "./client.ts";
 import { timeLeft } from "./deliver_by.ts";
@@ -16,6 +16,7 @@ import type { Job } from "./job.ts";
 import { portionOf } from "./portion.ts";
 import type { Host, Route } from "./route.ts";
 import type { Sessions } from "./sessions.ts";
+import type { SetupFacts } from "./setup_notes.ts";
 
 /** One host that was tried in an attempt. */
 export interface Try {
@@ -25,7 +26,14 @@ export interface Try {
   readonly took: number;
   /** Absent when there was no host to try. */
   readonly host?: Host;
-  readonly tls?: TlsInfo;
+  /** How it was found; absent on a kept connection. */
+  readonly route?: RouteFact;
+  /** Whether the connection had been used before. */
+  readonly kept?: true;
+  /** Absent when it did not come to that. */
+  readonly tls?: TlsFact;
+  /** How long its parts took. */
+  readonly stages: Stages;
   /** What it decided: positions in the message's list, and what became of each. */
   readonly outcomes: ReadonlyMap<number, RecipientOutcome>;
   /** The reply or error that decided it. */
@@ -49,6 +57,15 @@ export interface AttemptResult {
   /** What became of each recipient of the job in the end. */
   readonly outcomes: ReadonlyMap<number, RecipientOutcome>;
   readonly destination: Finding;
+}
+
+/** What came before a host was tried. */
+interface Search {
+  /** When it began, ms since 1970. */
+  readonly at: number;
+  /** How long the host's name and address took to find, ms. */
+  readonly dns: number;
+  readonly route?: RouteFact;
 }
 
 /** Told while a job has a session with its destination. */
@@ -121,45 +138,57 @@ class Run {
 
   /** Goes through the destination's hosts until every recipient is decided about. */
   async tryHosts(): Promise<void> {
-    const at = this.#deps.clock.now();
+    const { clock } = this.#deps;
+    let at = clock.now();
     const route = await this.#deps.route(this.#job.destination, this.#requireTls);
-    if (route.kind === "failure") return this.#note(at, undefined, this.#all(route.error));
+    const search = (): Search => searchOf(route, at, clock.now());
+    if (route.kind === "failure") return this.#noteFailure(search(), route.error);
     for await (const host of route.hosts) {
-      await this.#tryHost(host);
+      await this.#tryHost(host, search());
       if (this.isDecided) return;
+      at = clock.now();
     }
   }
 
-  async #tryHost(host: Host): Promise<void> {
-    const at = this.#deps.clock.now();
+  async #tryHost(host: Host, search: Search): Promise<void> {
     try {
       const client = await this.#deps.sessions.open(host, this.#requireTls);
-      await this.transact(client);
+      await this.transact(client, search);
     } catch (error) {
       if (!(error instanceof DeliveryFailure)) throw error;
-      this.#note(at, host, this.#all(error.error), error.error.text);
+      this.#noteFailure(search, error.error, host, error.setup);
     }
+  }
+
+  /** No conversation came about, which is the same for every recipient that is not decided about. */
+  #noteFailure(search: Search, error: DeliveryError, host?: Host, setup?: SetupFacts): void {
+    const { at, dns, route } = search;
+    const outcomes = new Map<number, RecipientOutcome>();
+    for (const index of this.#undecided) outcomes.set(index, { kind: "failed", error });
+    const stages = { dns, ...setup?.stages };
+    this.#note({ at, host, route, tls: setup?.tls, stages, outcomes, reply: error.text });
   }
 
   /** Hands the message over; false when the connection was dead before it began, and the rest is not decided. */
-  async transact(client: SmtpClient): Promise<boolean> {
+  async transact(client: SmtpClient, search?: Search): Promise<boolean> {
     this.#hold.take();
-    const wasAlive = await this.#handOver(client);
+    const wasAlive = await this.#handOver(client, search);
     this.#deps.sessions.give(this.#job.destination, client, this.#requireTls);
     if (!wasAlive) this.#hold.release();
     return wasAlive;
   }
 
   /** In one transaction, or in as many as the host's limits make of it (RFC 9422). What is left when they let no more over this connection stays undecided. */
-  async #handOver(client: SmtpClient): Promise<boolean> {
-    for (let left = this.#undecided;;) {
+  async #handOver(client: SmtpClient, search: Search | undefined): Promise<boolean> {
+    for (let left = this.#undecided, first = search;; first = undefined) {
       const at = this.#deps.clock.now();
       const some = this.#portion(left, client);
       const result = await client.transact(this.#transaction(some));
       if (result.stale) return false;
       const outcomes = new Map<number, RecipientOutcome>();
       for (const [i, index] of some.entries()) outcomes.set(index, result.outcomes[i]!);
-      this.#note(at, client.host, outcomes, result.reply, client.tls);
+      const { reply, stages } = result;
+      this.#note({ ...beginning(client, first, at, stages), outcomes, reply });
       if (some.length === left.length) return true;
       left = left.slice(some.length);
       this.#undecided = [...this.#undecided, ...left];
@@ -193,20 +222,9 @@ class Run {
     };
   }
 
-  /** The same failure for every recipient that is not decided about. */
-  #all(error: DeliveryError): Map<number, RecipientOutcome> {
-    return new Map(this.#undecided.map((index) => [index, { kind: "failed", error }]));
-  }
-
-  #note(
-    at: number,
-    host: Host | undefined,
-    outcomes: ReadonlyMap<number, RecipientOutcome>,
-    reply = firstError(outcomes),
-    tls?: TlsInfo,
-  ): void {
-    const took = this.#deps.clock.now() - at;
-    this.#tries.push({ at, took, host, tls, outcomes, reply });
+  #note(noted: Omit<Try, "took">): void {
+    const { outcomes } = noted;
+    this.#tries.push({ ...noted, took: this.#deps.clock.now() - noted.at });
     const undecided: number[] = [];
     for (const [index, outcome] of outcomes) {
       this.#outcomes.set(index, moreHopeful(this.#outcomes.get(index), outcome));
@@ -246,7 +264,21 @@ function findingOf(outcomes: ReadonlyMap<number, RecipientOutcome>): Finding {
   return failure === undefined ? { kind: "unknown" } : { kind: "failed", error: failure };
 }
 
-function firstError(outcomes: ReadonlyMap<number, RecipientOutcome>): string {
-  for (const outcome of outcomes.values()) if (outcome.kind === "failed") return outcome.error.text;
-  return "";
+/** What a route tells, once a host or a failure came of it. */
+function searchOf({ told }: Route, at: number, now: number): Search {
+  const dns = now - at;
+  return { at, dns, route: told && { ...told(), took: dns } };
+}
+
+/** What led to a transaction: the search for the host and the way to it, where it is the first one over its connection. */
+function beginning(
+  { host, setup }: SmtpClient,
+  search: Search | undefined,
+  at: number,
+  stages: Stages,
+): Omit<Try, "took" | "outcomes" | "reply"> {
+  const { tls } = setup;
+  if (search === undefined) return { at, host, kept: true, tls, stages };
+  const { dns, route } = search;
+  return { at: search.at, host, route, tls, stages: { dns, ...setup.stages, ...stages } };
 }

@@ -12,6 +12,7 @@ import type { Extensions } from "../protocol/ehlo.ts";
 import type { Dialogue } from "./dialogue.ts";
 import type { Transaction } from "./mail_plan.ts";
 import type { Host } from "./route.ts";
+import type { SetupFacts } from "./setup_notes.ts";
 import { type Standing, transact, type TransactionResult } from "./transaction.ts";
 
 export type { Transaction } from "./mail_plan.ts";
@@ -28,6 +29,8 @@ export interface ClientOptions {
   readonly extensions: Extensions;
   /** Timeouts, and how many messages a connection may carry. */
   readonly settings: DeliverySettings;
+  /** What was noted while it was made ready. */
+  readonly setup: SetupFacts;
 }
 
 /** A client that has introduced itself. */
@@ -36,6 +39,8 @@ export class SmtpClient {
   readonly host: Host;
   /** What the host offers. */
   readonly extensions: Extensions;
+  /** How it came to be ready for mail. */
+  readonly setup: SetupFacts;
   readonly #dialogue: Dialogue;
   readonly #settings: DeliverySettings;
   /** Transactions that it may carry: what the settings say, or less if the host does (RFC 9422). */
@@ -45,8 +50,9 @@ export class SmtpClient {
   #transactions = 0;
 
   /** Takes over the conversation after EHLO, TLS and AUTH. */
-  constructor(dialogue: Dialogue, { host, extensions, settings }: ClientOptions) {
+  constructor(dialogue: Dialogue, { host, extensions, settings, setup }: ClientOptions) {
     this.#dialogue = dialogue;
+    this.setup = setup;
     this.host = host;
     this.extensions = extensions;
     this.#settings = settings;

@@ -8,13 +8,14 @@
 import type { Clock } from "../base/clock.ts";
 import type { DeliverySettings } from "../config/config.ts";
 import { Extensions, parseEhlo } from "../protocol/ehlo.ts";
-import type { SmtpReply } from "../protocol/reply.ts";
+import { replyText, type SmtpReply } from "../protocol/reply.ts";
 import { ReplySyntaxError } from "../protocol/reply_reader.ts";
 import type { DeliveryError } from "../queue/queue.ts";
 import { canVerify, unverifiedTls, verifiedTls } from "../transport/client_tls.ts";
 import { TimeoutError } from "../transport/connection.ts";
 import type { Deadlines } from "../transport/deadlines.ts";
 import { SmtpClient } from "./client.ts";
+import { type Demand, demandOf, policyText } from "./demand.ts";
 import { dial } from "./dial.ts";
 import { Dialogue } from "./dialogue.ts";
 import {
@@ -26,10 +27,10 @@ import {
   requireTlsFailure,
   scramFailure,
   securityFailure,
-  type Stage,
 } from "./failure.ts";
-import { type Credentials, logIn } from "./log_in.ts";
+import { logIn } from "./log_in.ts";
 import type { Host } from "./route.ts";
+import { SetupNotes } from "./setup_notes.ts";
 import type { UnverifiableHosts } from "./unverifiable.ts";
 
 /** How to connect. */
@@ -50,19 +51,6 @@ export interface ConnectOptions {
   readonly requireTls?: boolean;
 }
 
-/**
- * What the settings, or the mail, demand of a connection before any mail goes.
- * - `opportunistic`: the best that the host can do, down to plaintext (RFC 7435)
- * - `verified`: STARTTLS with a certificate that verifies
- * - `implicit`: the same from the first octet, without STARTTLS (RFC 8314)
- *
- * A password is only ever given to a host that was verified.
- */
-type Demand =
-  | { readonly kind: "opportunistic" }
-  | { readonly kind: "verified"; readonly credentials?: Credentials }
-  | { readonly kind: "implicit"; readonly credentials?: Credentials };
-
 /** What TLS is tried on a connection. */
 type TlsLevel = "verified" | "unverified" | "none";
 
@@ -76,34 +64,47 @@ type Opening =
  * demanded and TLS fails, connects anew with less: without verifying, and at
  * last, where no handshake succeeds at all, without TLS.
  *
- * @throws {DeliveryFailure}
+ * @throws {DeliveryFailure} with what was noted until then.
  */
 export async function openClient(host: Host, options: ConnectOptions): Promise<SmtpClient> {
-  const demand = demandOf(options);
-  let level: TlsLevel | undefined = firstLevel(host, demand, options);
+  const requireTls = options.requireTls ?? false;
+  const demand = demandOf(options.settings, requireTls);
+  const notes = new SetupNotes(policyText(demand, requireTls), options.clock);
+  try {
+    return await openAs(demand, host, options, notes);
+  } catch (error) {
+    if (error instanceof DeliveryFailure) error.setup = notes.facts();
+    throw error;
+  }
+}
+
+async function openAs(
+  demand: Demand,
+  host: Host,
+  options: ConnectOptions,
+  notes: SetupNotes,
+): Promise<SmtpClient> {
+  let level: TlsLevel | undefined = firstLevel(host, demand, options, notes);
   while (true) {
-    const opening = await new Setup(host, level, demand, options).run();
+    const opening = await new Setup(host, level, demand, options, notes).run();
     if (opening.kind === "client") return opening.client;
     level = demand.kind === "opportunistic" ? lower(level) : undefined;
     if (level === undefined) throw new DeliveryFailure("tls", opening.error);
   }
 }
 
-function demandOf({ settings: { smarthost }, requireTls }: ConnectOptions): Demand {
-  if (smarthost === undefined) return { kind: requireTls ? "verified" : "opportunistic" };
-  const { user, password, implicitTls } = smarthost;
-  const credentials = user !== undefined && password !== undefined ? { user, password } : undefined;
-  if (implicitTls) return { kind: "implicit", credentials };
-  return credentials || requireTls ? { kind: "verified", credentials } : { kind: "opportunistic" };
-}
-
-function firstLevel(host: Host, demand: Demand, options: ConnectOptions): TlsLevel {
-  const { unverifiable, requireTls } = options;
-  const verifiable = canVerify(host.name);
-  if (demand.kind === "opportunistic") {
-    return verifiable && !unverifiable.has(host) ? "verified" : "unverified";
-  }
-  if (verifiable) return "verified";
+function firstLevel(
+  host: Host,
+  demand: Demand,
+  { unverifiable, requireTls }: ConnectOptions,
+  notes: SetupNotes,
+): TlsLevel {
+  const known = canVerify(host.name)
+    ? unverifiable.reasonFor(host)
+    : "no certificate can be verified for a host of this name";
+  if (known !== undefined) notes.because(known);
+  if (demand.kind === "opportunistic") return known === undefined ? "verified" : "unverified";
+  if (canVerify(host.name)) return "verified";
   const error = requireTls
     ? requireTlsFailure("not verifiable", host)
     : securityFailure("unverifiable", host);
@@ -127,13 +128,21 @@ class Setup {
   readonly #level: TlsLevel;
   readonly #demand: Demand;
   readonly #options: ConnectOptions;
-  #stage: Stage = "connect";
+  readonly #notes: SetupNotes;
 
-  constructor(host: Host, level: TlsLevel, demand: Demand, options: ConnectOptions) {
+  constructor(
+    host: Host,
+    level: TlsLevel,
+    demand: Demand,
+    options: ConnectOptions,
+    notes: SetupNotes,
+  ) {
     this.#host = host;
     this.#level = level;
     this.#demand = demand;
     this.#options = options;
+    this.#notes = notes;
+    notes.enter("connect");
   }
 
   /** @throws {DeliveryFailure} */
@@ -150,7 +159,7 @@ class Setup {
       // A host that was understood, and is of no use, is not cut off.
       if (error instanceof DeliveryFailure) await dialogue?.end();
       dialogue?.close();
-      if (this.#stage === "tls") return this.#handshakeFailed(error);
+      if (this.#notes.stage === "tls") return this.#handshakeFailed(error);
       throw this.#failureFor(error);
     } finally {
       signal?.removeEventListener("abort", hangUp);
@@ -159,13 +168,15 @@ class Setup {
 
   /** @throws {DeliveryFailure} on a timeout: silence says nothing about TLS, and gives no reason to try less. */
   #handshakeFailed(error: unknown): Opening {
-    if (this.#level === "verified") this.#options.unverifiable.add(this.#host);
+    const failure = networkFailure("tls", error, this.#host);
+    this.#notes.because(failure.text);
+    if (this.#level === "verified") this.#options.unverifiable.add(this.#host, failure.text);
     if (error instanceof TimeoutError) throw this.#failureFor(error);
     // What else may break a handshake passes; a certificate that does not verify is an answer.
     if (this.#options.requireTls && error instanceof Deno.errors.InvalidData) {
       throw this.#failure(requireTlsFailure("not verified", this.#host));
     }
-    return { kind: "handshake failed", error: networkFailure("tls", error, this.#host) };
+    return { kind: "handshake failed", error: failure };
   }
 
   async #dial(): Promise<Dialogue> {
@@ -181,18 +192,19 @@ class Setup {
     let extensions = await this.#hello(dialogue);
     if (await this.#startTls(dialogue, extensions)) extensions = await this.#hello(dialogue);
     extensions = await this.#logIn(dialogue, extensions);
-    return new SmtpClient(dialogue, { host: this.#host, extensions, settings });
+    const setup = this.#notes.facts(dialogue.tls);
+    return new SmtpClient(dialogue, { host: this.#host, extensions, settings, setup });
   }
 
   async #greeting(dialogue: Dialogue): Promise<void> {
-    this.#stage = "greeting";
+    this.#notes.enter("greeting");
     const greeting = await dialogue.reply(this.#options.settings.commandTimeout);
     if (greeting.code !== 220) throw this.#refusedBy(greeting);
   }
 
   /** EHLO, or HELO where the server does not know that (RFC 5321 §3.2). */
   async #hello(dialogue: Dialogue): Promise<Extensions> {
-    this.#stage = "ehlo";
+    this.#notes.enter("ehlo");
     const { hostname } = this.#options;
     const extended = await this.#command(dialogue, `EHLO ${hostname}`);
     if (extended.code === 250) return parseEhlo(extended);
@@ -205,14 +217,17 @@ class Setup {
   /** Asks for TLS where it is wanted and not there yet; tells whether it is there now. */
   async #startTls(dialogue: Dialogue, extensions: Extensions): Promise<boolean> {
     if (this.#level === "none" || dialogue.tls !== undefined) return false;
-    this.#stage = "starttls";
     const isDemanded = this.#demand.kind !== "opportunistic";
     if (!extensions.startTls) {
-      if (isDemanded) throw this.#failure(this.#missingTls());
-      return false;
+      this.#notes.because("the host does not offer STARTTLS");
+      if (!isDemanded) return false;
+      this.#notes.enter("starttls");
+      throw this.#failure(this.#missingTls());
     }
+    this.#notes.enter("starttls");
     const answer = await this.#command(dialogue, "STARTTLS");
     if (answer.code !== 220) {
+      this.#notes.because(`the host refuses STARTTLS: ${replyText(answer)}`);
       if (isDemanded || answer.code < 400 || answer.code === 421) throw this.#refusedBy(answer);
       return false; // it thought better of it: what is left is plaintext
     }
@@ -230,7 +245,7 @@ class Setup {
 
   /** The handshake counts as connecting: it has that much time. */
   async #secure(dialogue: Dialogue): Promise<void> {
-    this.#stage = "tls";
+    this.#notes.enter("tls");
     const { connectTimeout, caCerts } = this.#options.settings;
     const { name } = this.#host;
     const upgrade = this.#level === "verified" ? verifiedTls(name, caCerts) : unverifiedTls(name);
@@ -245,7 +260,7 @@ class Setup {
   async #logIn(dialogue: Dialogue, extensions: Extensions): Promise<Extensions> {
     const demand = this.#demand;
     if (demand.kind === "opportunistic" || demand.credentials === undefined) return extensions;
-    this.#stage = "auth";
+    this.#notes.enter("auth");
     const ask = (line: string) => this.#command(dialogue, line);
     const outcome = await logIn(extensions, demand.credentials, ask, newNonce());
     switch (outcome.kind) {
@@ -267,19 +282,20 @@ class Setup {
   }
 
   #refusedBy(answer: SmtpReply): DeliveryFailure {
-    return this.#failure(replyFailure(this.#stage, answer, this.#host));
+    return this.#failure(replyFailure(this.#notes.stage, answer, this.#host));
   }
 
   #failure(error: DeliveryError): DeliveryFailure {
-    return new DeliveryFailure(this.#stage, error);
+    return new DeliveryFailure(this.#notes.stage, error);
   }
 
   #failureFor(error: unknown): DeliveryFailure {
     if (error instanceof DeliveryFailure) return error;
     // What is no reply to AUTH may be the command itself, sent back with the password in it.
-    const isEcho = this.#stage === "auth" && error instanceof ReplySyntaxError;
+    const { stage } = this.#notes;
+    const isEcho = stage === "auth" && error instanceof ReplySyntaxError;
     const shown = isEcho ? new ReplySyntaxError("not a reply") : error;
-    return this.#failure(networkFailure(this.#stage, shown, this.#host));
+    return this.#failure(networkFailure(stage, shown, this.#host));
   }
 }
 

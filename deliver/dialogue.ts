@@ -40,6 +40,11 @@ export class Dialogue {
     return this.#replies.pending;
   }
 
+  /** The time now, ms since 1970. */
+  now(): number {
+    return this.#clock.now();
+  }
+
   /** Sends octets within `ms` milliseconds. */
   send(octets: Uint8Array, ms: number): Promise<void> {
     return this.#connection.write(octets, ms);

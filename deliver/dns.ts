@@ -37,8 +37,12 @@ export interface MxRecord {
 
 /** Answers the questions that routing asks. Never throws. */
 export interface Resolver {
-  /** The MX records of a domain in A-labels, best preference first, at most {@linkcode MOST_MX_RECORDS}. */
-  mx(domain: string): Promise<DnsAnswer<MxRecord>>;
+  /**
+   * The MX records of a domain in A-labels, best preference first, at most {@linkcode MOST_MX_RECORDS}.
+   *
+   * @param asking called where a name server has to be asked, because no answer is kept
+   */
+  mx(domain: string, asking?: () => void): Promise<DnsAnswer<MxRecord>>;
   /**
    * The same where the records are proven by DNSSEC, as a name server on this machine
    * says that it has validated them; `unproven` where there are records, and they are
@@ -50,8 +54,10 @@ export interface Resolver {
    * The IP addresses of a host, at most {@linkcode MOST_ADDRESSES}. IPv4 comes
    * first: many receivers judge mail over IPv6 more strictly than RFC 6724,
    * which would prefer it, could know.
+   *
+   * @param asking called where a name server has to be asked, because no answer is kept
    */
-  addresses(host: string): Promise<DnsAnswer<string>>;
+  addresses(host: string, asking?: () => void): Promise<DnsAnswer<string>>;
 }
 
 /** How a resolver is set up. */
@@ -107,8 +113,9 @@ export class DnsResolver implements Resolver {
   }
 
   /** {@inheritDoc Resolver.mx} */
-  mx(domain: string): Promise<DnsAnswer<MxRecord>> {
+  mx(domain: string, asking?: () => void): Promise<DnsAnswer<MxRecord>> {
     return this.#mx.get(domain, async () => {
+      asking?.();
       const answer = await this.#ask(domain, "MX", readMx);
       return answer.kind === "found"
         ? { kind: "found", records: bestFirst(answer.records) }
@@ -125,8 +132,9 @@ export class DnsResolver implements Resolver {
   }
 
   /** {@inheritDoc Resolver.addresses} */
-  addresses(host: string): Promise<DnsAnswer<string>> {
+  addresses(host: string, asking?: () => void): Promise<DnsAnswer<string>> {
     return this.#addresses.get(host, async () => {
+      asking?.();
       const [ipv4, ipv6] = await Promise.all([
         this.#ask(host, "A", (data) => readAddress(data, isIPv4)),
         this.#ask(host, "AAAA", (data) => readAddress(data, isIPv6)),

@@ -16,6 +16,7 @@ import { ReplySyntaxError } from "../protocol/reply_reader.ts";
 import { type DeliveryError, type FailureScope, QueueError } from "../queue/queue.ts";
 import { TimeoutError } from "../transport/connection.ts";
 import type { Host } from "./route.ts";
+import type { SetupFacts } from "./setup_notes.ts";
 
 /** Where in the conversation with a host something failed; `tls` is the handshake. */
 export type Stage =
@@ -57,6 +58,8 @@ export class DeliveryFailure extends Error {
   readonly error: DeliveryError;
   /** Where it happened. */
   readonly stage: Stage;
+  /** What was noted on the way to it, where a connection was to be made ready. */
+  setup?: SetupFacts;
 
   /** Makes one. */
   constructor(stage: Stage, error: DeliveryError) {

@@ -1,80 +1,145 @@
 /**
- * Tells what came of attempts and notifications: one log line each, and the events
- * that an application listens to.
+ * Tells what came of attempts and notifications, once it is recorded: the facts of
+ * the message's story, and the events that an application listens to.
  *
  * @module
  */
-import { log } from "../base/log.ts";
-import type { DeliveryError, QueuedMessage, RecipientChange, Settlement } from "../queue/queue.ts";
+import type { AttemptFact, RecipientResult, StoryTaker } from "../history/story.ts";
+import type {
+  Attempt,
+  DeliveryError,
+  QueuedMessage,
+  RecipientChange,
+  Settlement,
+} from "../queue/queue.ts";
+import { isFinished } from "../queue/state.ts";
 import type { AttemptResult, Try } from "./attempt.ts";
+import type { RecipientOutcome } from "./client.ts";
 import type { DeliveryEvent, DeliveryObserver } from "./events.ts";
 import { hopOf } from "./failure.ts";
 import type { Job } from "./job.ts";
 import type { Notice } from "./notify.ts";
+import { kindOf } from "./settle.ts";
 
-const logger = log("deliver");
+/** Who is told. */
+export interface Told {
+  readonly stories: StoryTaker;
+  readonly observer: DeliveryObserver;
+}
 
 /** Reports an attempt that was recorded. */
 export function reportAttempt(
   job: Job,
   result: AttemptResult,
   settlement: Settlement,
-  observer: DeliveryObserver,
+  { stories, observer }: Told,
 ): void {
   const { message } = job.work.claim;
-  for (const one of result.tries) {
-    const hop = one.host ? hopOf(one.host) : "";
+  const retries = deferralsOf(settlement);
+  const last = result.tries.length - 1;
+  for (const [i, one] of result.tries.entries()) {
     const delivered = deliveredBy(one);
-    logTry(job, one, hop, delivered.length);
+    const fact = factOf(message, one, settlement.attempts![i]!, delivered.length);
+    stories.take(i < last ? fact : { ...fact, ...nextOf(retries) });
     if (delivered.length === 0) continue;
+    const hop = one.host ? hopOf(one.host) : "";
     observer.emit("delivered", { ...eventOf(message, delivered), hop, reply: one.reply });
   }
-  for (const [error, changes] of deferralsOf(settlement)) {
+  for (const [error, changes] of retries) {
     const indexes = changes.map(({ index }) => index);
-    const nextAttempt = Math.min(...changes.map((change) => change.nextAttempt!));
-    observer.emit("deferred", { ...eventOf(message, indexes), nextAttempt, error });
+    observer.emit("deferred", {
+      ...eventOf(message, indexes),
+      nextAttempt: firstOf(changes),
+      error,
+    });
   }
+}
+
+/** Reports that a message was set aside, where that is news: its destination rests. */
+export function reportWait(
+  { work, destination }: Job,
+  error: DeliveryError,
+  until: number,
+  at: number,
+  { stories }: Told,
+): void {
+  const why = `its destination rests: ${error.text}`;
+  stories.take({ kind: "waits", id: work.claim.message.id, at, destination, why, until });
 }
 
 /** Reports recipients whose sender was told, or had nobody to be told. */
 export function reportNotice(
   message: QueuedMessage,
-  notice: Notice,
-  observer: DeliveryObserver,
+  { action, recipients, id: noticeId }: Notice,
+  at: number,
+  { stories, observer }: Told,
 ): void {
-  if (notice.action === "failed") return reportBounce(message, notice, observer);
-  logger.info("sender told", {
+  stories.take({
+    kind: "notice",
     id: message.id,
-    action: notice.action,
-    recipients: notice.recipients.length,
-    noticeId: notice.id,
+    at,
+    action,
+    recipients: addressesOf(message, recipients),
+    ...(noticeId !== undefined && { noticeId }),
+    reason: reasonFor(message, action, recipients[0]!),
   });
-}
-
-function reportBounce(
-  message: QueuedMessage,
-  { recipients, id: bounceId }: Notice,
-  observer: DeliveryObserver,
-): void {
+  if (action !== "failed") return;
   for (const index of recipients) {
-    const { address, lastError } = message.recipients[index]!;
-    const error = lastError ?? { text: "unknown error", scope: "message", permanent: true };
-    logger.info("bounced", { id: message.id, recipient: address, error: error.text, bounceId });
-    observer.emit("bounced", { ...eventOf(message, [index]), error, bounceId });
+    const error = errorOf(message, index);
+    observer.emit("bounced", { ...eventOf(message, [index]), error, bounceId: noticeId });
   }
 }
 
-function logTry(job: Job, one: Try, hop: string, delivered: number): void {
-  logger.info("attempt", {
-    id: job.work.claim.message.id,
-    destination: job.destination,
-    hop,
-    tls: one.tls && `${one.tls.version}${one.tls.verified ? " verified" : ""}`,
-    took: one.took,
+/** Reports a message that is finished, and nothing of one that waits. */
+export function reportFinished(message: QueuedMessage, at: number, { stories }: Told): void {
+  if (!isFinished(message)) return;
+  let delivered = 0;
+  for (const { status } of message.recipients) if (status === "delivered") delivered++;
+  const bounced = message.recipients.length - delivered;
+  stories.take({ kind: "finished", id: message.id, at, delivered, bounced, removed: 0 });
+}
+
+function factOf(
+  message: QueuedMessage,
+  { route, kept, tls, stages, outcomes }: Try,
+  attempt: Attempt,
+  delivered: number,
+): AttemptFact {
+  const { at, took, destination, host, address, reply, outcome, next } = attempt;
+  const error = firstError(outcomes.values());
+  return {
+    ...{ kind: "attempt", id: message.id, at, took, destination },
+    recipients: addressesOf(message, attempt.recipients),
+    ...(route && { route }),
+    ...(host !== undefined && { host, address }),
+    ...(kept && { kept }),
+    ...(tls && { tls }),
+    ...{ stages, reply, outcome },
+    ...(outcome === "mixed" && { results: [...outcomes.values()].map(resultOf) }),
     delivered,
-    failed: one.outcomes.size - delivered,
-    reply: one.reply,
-  });
+    ...(error && { error }),
+    next,
+  };
+}
+
+function resultOf(outcome: RecipientOutcome): RecipientResult {
+  const reply = outcome.kind === "delivered" ? outcome.reply : outcome.error.text;
+  return { outcome: kindOf(outcome), reply };
+}
+
+function firstError(outcomes: Iterable<RecipientOutcome>): DeliveryError | undefined {
+  for (const outcome of outcomes) if (outcome.kind === "failed") return outcome.error;
+  return undefined;
+}
+
+function nextOf(
+  retries: ReadonlyMap<DeliveryError, readonly RecipientChange[]>,
+): Pick<AttemptFact, "nextAttempt"> {
+  return retries.size === 0 ? {} : { nextAttempt: firstOf([...retries.values()].flat()) };
+}
+
+function firstOf(changes: readonly RecipientChange[]): number {
+  return Math.min(...changes.map((change) => change.nextAttempt!));
 }
 
 function deliveredBy(one: Try): number[] {
@@ -90,10 +155,33 @@ function deferralsOf(settlement: Settlement): Map<DeliveryError, RecipientChange
   return Map.groupBy(waits, (change) => change.error!);
 }
 
+/** Why a recipient was given up; the words stand for a record that was edited by hand. */
+function errorOf({ recipients }: QueuedMessage, index: number): DeliveryError {
+  return recipients[index]!.lastError ??
+    { text: "unknown error", scope: "message", permanent: true };
+}
+
+function reasonFor(message: QueuedMessage, action: Notice["action"], index: number): string {
+  switch (action) {
+    case "failed":
+    case "delayed":
+      return errorOf(message, index).text;
+    case "relayed":
+    case "delivered":
+      return "its sender asked to be told";
+    default:
+      return action satisfies never;
+  }
+}
+
+function addressesOf({ recipients }: QueuedMessage, indexes: readonly number[]): string[] {
+  return indexes.map((index) => recipients[index]!.address);
+}
+
 function eventOf(message: QueuedMessage, indexes: readonly number[]): DeliveryEvent {
   return {
     id: message.id,
     reversePath: message.envelope.reversePath,
-    recipients: indexes.map((index) => message.recipients[index]!.address),
+    recipients: addressesOf(message, indexes),
   };
 }

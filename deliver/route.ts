@@ -8,9 +8,11 @@
 import { isIP, isIPv4, isIPv6 } from "node:net";
 import type { DeliverySettings, Smarthost } from "../config/config.ts";
 import { printable } from "../message/fold.ts";
+import type { RouteFact } from "../history/story.ts";
 import { mailDomain } from "../protocol/domain.ts";
 import type { DeliveryError } from "../queue/queue.ts";
 import { type AddressGuard, canonicalAddress } from "./address_guard.ts";
+import { RouteNotes } from "./route_notes.ts";
 import { type DnsAnswer, isHostName, type MxRecord, type Resolver } from "./dns.ts";
 
 /** One address of one host. */
@@ -25,9 +27,15 @@ export interface Host {
 
 /** Where mail for a destination goes. */
 export type Route =
-  /** At least one host, best first, looked up while they are tried. To be iterated once. */
-  | { readonly kind: "hosts"; readonly hosts: AsyncIterable<Host> }
-  | { readonly kind: "failure"; readonly error: DeliveryError };
+  & { readonly told?: () => RouteTelling }
+  & (
+    /** At least one host, best first, looked up while they are tried. To be iterated once. */
+    | { readonly kind: "hosts"; readonly hosts: AsyncIterable<Host> }
+    | { readonly kind: "failure"; readonly error: DeliveryError }
+  );
+
+/** What was asked and answered on the way so far, and what was passed over. */
+export type RouteTelling = Omit<RouteFact, "took">;
 
 /** What routing needs to know. */
 export interface RouteDeps {
@@ -41,6 +49,11 @@ export interface RouteDeps {
   readonly guard: AddressGuard;
   /** A number in [0, 1), for the order of equal preferences. */
   readonly random: () => number;
+}
+
+/** What routing needs, and takes notes with. */
+interface Noting extends RouteDeps {
+  readonly resolver: RouteNotes;
 }
 
 /** The most addresses of one destination that are tried in one attempt. */
@@ -78,6 +91,12 @@ export async function route(
   deps: RouteDeps,
   requireTls = false,
 ): Promise<Route> {
+  const resolver = new RouteNotes(`MX ${destination}`, deps.resolver);
+  const found = await find(destination, { ...deps, resolver }, requireTls);
+  return { ...found, told: () => resolver.facts() };
+}
+
+async function find(destination: string, deps: Noting, requireTls: boolean): Promise<Route> {
   const { smarthost } = deps.settings;
   if (smarthost !== undefined) return await routeToSmarthost(smarthost, deps);
   if (destination.startsWith("[")) return await routeToLiteral(destination, deps);
@@ -92,8 +111,9 @@ export async function route(
  * naming it is the operator's permission. Its failures are temporary, because a
  * mistake in the configuration must not bounce all mail.
  */
-async function routeToSmarthost(smarthost: Smarthost, deps: RouteDeps): Promise<Route> {
+async function routeToSmarthost(smarthost: Smarthost, deps: Noting): Promise<Route> {
   const { host, port } = smarthost;
+  deps.resolver.because(smarthostKey(smarthost));
   const answer = await addressesOf(host, deps.resolver);
   if (answer.kind !== "found") {
     const why = answer.kind === "no-answer" ? answer.reason : `${host} has no address`;
@@ -115,7 +135,8 @@ async function addressesOf(host: string, resolver: Resolver): Promise<DnsAnswer<
 }
 
 /** An address literal (RFC 5321 §4.1.3) is its own route. */
-async function routeToLiteral(literal: string, deps: RouteDeps): Promise<Route> {
+async function routeToLiteral(literal: string, deps: Noting): Promise<Route> {
+  deps.resolver.because(`address literal ${literal}`);
   const address = literalAddress(literal);
   if (address === undefined) {
     return failure(permanent("5.1.3", `"${literal}" is not an address literal`));
@@ -133,7 +154,7 @@ function literalAddress(literal: string): string | undefined {
   return isIPv6(address) ? canonicalAddress(address) : undefined;
 }
 
-async function routeByMx(domain: string, deps: RouteDeps, requireTls: boolean): Promise<Route> {
+async function routeByMx(domain: string, deps: Noting, requireTls: boolean): Promise<Route> {
   const { resolver } = deps;
   const answer = await (requireTls ? resolver.provenMx(domain) : resolver.mx(domain));
   switch (answer.kind) {
@@ -144,6 +165,7 @@ async function routeByMx(domain: string, deps: RouteDeps, requireTls: boolean): 
     case "unproven":
       return failure(unproven(domain));
     case "none": // the domain is its own mail host (§5.1, the implicit MX)
+      resolver.because(`${domain} itself, which has no MX`);
       return await routeByRecords(domain, [{ preference: 0, exchange: domain }], deps);
     case "found":
       return await routeByRecords(domain, answer.records, deps);
@@ -153,7 +175,7 @@ async function routeByMx(domain: string, deps: RouteDeps, requireTls: boolean): 
 async function routeByRecords(
   domain: string,
   records: readonly MxRecord[],
-  deps: RouteDeps,
+  deps: Noting,
 ): Promise<Route> {
   if (records.length === 1 && records[0]!.exchange === "") {
     return failure(permanent("5.1.10", `domain ${domain} accepts no mail (null MX)`)); // RFC 7505 §3
@@ -163,9 +185,20 @@ async function routeByRecords(
   const considered = hosts.slice(0, MOST_EXCHANGES);
   const groups = byPreference(considered, deps.random);
   const ours = groups.findIndex((group) => group.some(({ exchange }) => isUs(exchange, deps)));
+  if (considered.length < hosts.length) {
+    deps.resolver.skip(`${hosts.length - considered.length} more`, "too many mail hosts");
+  }
+  if (ours >= 0) deps.resolver.skip(namesOf(groups.slice(ours)), OURSELVES);
   if (ours === 0) return failure(loop(domain));
   const walk = new HostWalk(domain, deps, considered.length < hosts.length);
   return await firstOf(walk, ours < 0 ? groups : groups.slice(0, ours));
+}
+
+/** Why a mail host and all that come after it are left out (§5.1). */
+const OURSELVES = "this server itself, and what its MX records put behind it";
+
+function namesOf(groups: readonly MxRecord[][]): string {
+  return groups.flat().map(({ exchange }) => exchange).join(", ");
 }
 
 function isUs(exchange: string, deps: RouteDeps): boolean {
@@ -208,7 +241,7 @@ async function* toAsync(hosts: readonly Host[]): AsyncGenerator<Host> {
 /** Goes through the mail hosts of one destination, and remembers what came of those without a usable address. */
 class HostWalk {
   readonly #destination: string;
-  readonly #deps: RouteDeps;
+  readonly #deps: Noting;
   /** Whether there are exchanges that are not looked up, because there are too many. */
   readonly #partial: boolean;
   readonly #seen = new Set<string>();
@@ -216,7 +249,7 @@ class HostWalk {
   #loops = false;
   #forbidden: string | undefined;
 
-  constructor(destination: string, deps: RouteDeps, partial = false) {
+  constructor(destination: string, deps: Noting, partial = false) {
     this.#destination = destination;
     this.#deps = deps;
     this.#partial = partial;
@@ -228,11 +261,12 @@ class HostWalk {
    * after it: carrying mail there could bring it back (RFC 5321 §5.1).
    */
   async *hosts(groups: readonly MxRecord[][]): AsyncGenerator<Host> {
-    for (const group of groups) {
+    for (const [i, group] of groups.entries()) {
       const found = await Promise.all(group.map(({ exchange }) => this.#lookUp(exchange)));
       const hosts = found.flat();
       if (hosts.some(({ address, port }) => this.#deps.guard.isOwn(address, port))) {
         this.#loops = true;
+        this.#deps.resolver.skip(namesOf(groups.slice(i)), OURSELVES);
         return;
       }
       for (const host of hosts) {
@@ -270,7 +304,9 @@ class HostWalk {
   #isUsable({ name, address, port }: Host): boolean {
     if (this.#seen.has(address)) return false;
     if (this.#deps.guard.judge(address, port) === "allowed") return true;
-    this.#forbidden ??= `${name}[${address}]`;
+    const host = `${name}[${address}]`;
+    this.#deps.resolver.skip(host, "not on the public Internet (allow_private)");
+    this.#forbidden ??= host;
     return false;
   }
 }

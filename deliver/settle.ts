@@ -18,6 +18,7 @@ import type { AttemptResult, Try } from "./attempt.ts";
 import { backoff } from "./backoff.ts";
 import type { RecipientOutcome } from "./client.ts";
 import type { Job } from "./job.ts";
+import { whatNext } from "./next.ts";
 import { delayNoticeTime, expiry, nextDelayNotice, statusWhenTaken } from "./news.ts";
 
 /** What settling needs to know. */
@@ -35,8 +36,9 @@ export function settlementOf(job: Job, result: AttemptResult, rules: SettleRules
   const changes = [...result.outcomes].map(([index, outcome]) =>
     changeOf(job, index, outcome, anyDelivered, rules)
   );
+  const { message } = job.work.claim;
   const attempts = result.tries.map((one, i) =>
-    attemptOf(job, one, nextTry(one, result.tries[i + 1]) ?? whatNext(changes))
+    attemptOf(job, one, nextTry(one, result.tries[i + 1]) ?? whatNext(message, changes, rules))
   );
   return { changes, attempts };
 }
@@ -143,7 +145,7 @@ function attemptOf(job: Job, one: Try, next: string): Attempt {
     destination: job.destination,
     recipients: [...outcomes.keys()],
     ...(host && { host: host.name, address: endpointText(host.address, host.port) }),
-    ...(tls && { tls }),
+    ...(tls?.session && { tls: tls.session }),
     reply,
     outcome: outcomeOf(outcomes.values()),
     next,
@@ -165,23 +167,8 @@ function outcomeOf(outcomes: Iterable<RecipientOutcome>): Attempt["outcome"] {
   return shared ?? "mixed";
 }
 
-function kindOf(outcome: RecipientOutcome): "delivered" | "deferred" | "failed" {
+/** What became of a recipient, in a word. */
+export function kindOf(outcome: RecipientOutcome): "delivered" | "deferred" | "failed" {
   if (outcome.kind === "delivered") return "delivered";
   return outcome.error.permanent ? "failed" : "deferred";
-}
-
-/** What happens next and why, in words. */
-function whatNext(changes: readonly RecipientChange[]): string {
-  const says: string[] = [];
-  const waits = changes.filter((change) => change.status === "waiting");
-  if (waits.length > 0) {
-    const first = Math.min(...waits.map((change) => change.nextAttempt!));
-    says.push(`tried again at ${new Date(first).toISOString()}: temporary failure`);
-  }
-  const failed = changes.filter((change) => change.status === "failed");
-  if (failed.some((change) => change.error!.permanent)) says.push("bounced: permanent failure");
-  if (failed.some((change) => !change.error!.permanent)) {
-    says.push("bounced: the message's time in the queue is over");
-  }
-  return says.length > 0 ? says.join("; ") : "nothing: delivered";
 }

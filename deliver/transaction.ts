@@ -10,6 +10,7 @@
 import { concat, encode } from "../base/bytes.ts";
 import { isPromise } from "../base/maybe_promise.ts";
 import type { DeliverySettings } from "../config/config.ts";
+import type { Stages } from "../history/story.ts";
 import type { DotStuffer } from "../protocol/dot_stuff.ts";
 import type { Extensions } from "../protocol/ehlo.ts";
 import { replyText, type SmtpReply } from "../protocol/reply.ts";
@@ -47,6 +48,8 @@ export interface TransactionResult {
   readonly outcomes: readonly RecipientOutcome[];
   /** The reply or error that decided it, on one line. */
   readonly reply: string;
+  /** How long its parts took. */
+  readonly stages: Pick<Stages, "envelope" | "content">;
   /**
    * Whether a connection that had carried mail before turned out to be dead
    * before anything was decided: not an attempt, to be made anew at once over
@@ -118,12 +121,17 @@ class Run {
   /** Whether it waits for the content. */
   #invited = false;
   #stale = false;
+  /** ms since 1970. */
+  readonly #began: number;
+  /** When the content began to go, ms since 1970. */
+  #contentBegan: number | undefined;
 
   constructor(transaction: Transaction, context: TransactionContext) {
     this.#transaction = transaction;
     this.#context = context;
     this.#outcomes = new Array(transaction.recipients.length).fill(undefined);
     this.#standing = context.standing;
+    this.#began = context.dialogue.now();
   }
 
   get standing(): Standing {
@@ -135,7 +143,14 @@ class Run {
     const outcomes = this.#outcomes.filter((outcome) => outcome !== undefined);
     const decisive = outcomes.find(({ kind }) => kind === "delivered") ?? outcomes[0]!;
     const reply = decisive.kind === "delivered" ? decisive.reply : decisive.error.text;
-    return { outcomes, reply, stale: this.#stale };
+    return { outcomes, reply, stages: this.#stages(), stale: this.#stale };
+  }
+
+  #stages(): TransactionResult["stages"] {
+    const now = this.#context.dialogue.now();
+    const middle = this.#contentBegan;
+    if (middle === undefined) return { envelope: now - this.#began };
+    return { envelope: middle - this.#began, content: now - middle };
   }
 
   async run(): Promise<void> {
@@ -145,6 +160,8 @@ class Run {
       const plan = isPromise(planned) ? await planned : planned;
       if (plan.kind === "refused") return this.#decide({ kind: "failed", error: plan.error });
       await this.#sendEnvelope(this.#commands(plan));
+      const goes = this.#accepted && (plan.framing === "chunks" || this.#invited);
+      if (goes) this.#contentBegan = this.#context.dialogue.now();
       if (plan.framing === "chunks" && this.#accepted) await this.#sendChunks();
       if (this.#invited) await (this.#accepted ? this.#sendContent() : this.#sendNothing());
     } catch (error) {

@@ -10,6 +10,7 @@
  * @module
  */
 import type { Clock } from "../base/clock.ts";
+import { timeText } from "./next.ts";
 import type { Host } from "./route.ts";
 
 /** How long a host is remembered, ms: it may get a better certificate. */
@@ -17,30 +18,43 @@ const REMEMBERED_FOR = 3_600_000;
 /** Hosts remembered; over that the one noted longest ago is forgotten. */
 const MOST_HOSTS = 10_000;
 
+/** The longest reason kept, in characters. */
+const LONGEST_REASON = 200;
+
+/** What is remembered of a host. */
+interface Failure {
+  /** ms since 1970. */
+  readonly at: number;
+  /** The certificate's or handshake's error. */
+  readonly why: string;
+}
+
 /** Hosts with which verified TLS failed. */
 export class UnverifiableHosts {
   readonly #clock: Clock;
-  /** Until when each is remembered, in the order in which they were noted. */
-  readonly #until = new Map<string, number>();
+  /** What of each is remembered, in the order in which they were noted. */
+  readonly #failures = new Map<string, Failure>();
 
   /** None are known yet. */
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** Notes a host. */
-  add(host: Host): void {
+  /** Notes a host, and why it could not be verified. */
+  add(host: Host, why: string): void {
     const key = keyOf(host);
-    this.#until.delete(key);
-    this.#until.set(key, this.#clock.now() + REMEMBERED_FOR);
-    if (this.#until.size <= MOST_HOSTS) return;
-    const [oldest] = this.#until.keys();
-    this.#until.delete(oldest!);
+    this.#failures.delete(key);
+    this.#failures.set(key, { at: this.#clock.now(), why: why.slice(0, LONGEST_REASON) });
+    if (this.#failures.size <= MOST_HOSTS) return;
+    const [oldest] = this.#failures.keys();
+    this.#failures.delete(oldest!);
   }
 
-  /** Whether the host was noted within the last hour. */
-  has(host: Host): boolean {
-    return (this.#until.get(keyOf(host)) ?? 0) > this.#clock.now();
+  /** When and why the host could not be verified, in words, if that was within the last hour. */
+  reasonFor(host: Host): string | undefined {
+    const known = this.#failures.get(keyOf(host));
+    if (known === undefined || known.at + REMEMBERED_FOR <= this.#clock.now()) return undefined;
+    return `${known.why}, at ${timeText(known.at)}`;
   }
 }
 

@@ -58,6 +58,8 @@ export interface RouteFact {
   readonly why: string;
   /** What the name servers answered, in the order of asking, one line each: `MX example.org: 10 mx1.example.org, 20 mx2.example.org`; at most 20. */
   readonly answers: readonly string[];
+  /** Hosts that were passed over, and why, one line each: `mx2.example.org[10.0.0.1]: not on the public Internet`; at most 20. Absent when none was. */
+  readonly skipped?: readonly string[];
   /** How long that took, ms. */
   readonly took: number;
 }

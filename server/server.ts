@@ -15,6 +15,8 @@ import { DnsResolver } from "../deliver/dns.ts";
 import { Pool } from "../deliver/pool.ts";
 import { route } from "../deliver/route.ts";
 import { UnverifiableHosts } from "../deliver/unverifiable.ts";
+import { Stories } from "../history/story.ts";
+import { StoryLog } from "../history/story_log.ts";
 import type { Hooks } from "../policy/hooks.ts";
 import { Networks } from "../policy/networks.ts";
 import { RelayPolicy } from "../policy/relay.ts";
@@ -118,6 +120,7 @@ class Server implements RunningServer {
   readonly #clock: Clock;
   readonly #queue: Queue;
   readonly #events: Events;
+  readonly #stories = new Stories([new StoryLog()]);
   readonly #certificates: Certificates;
   readonly #logins: Logins;
   readonly #transport: Transport;
@@ -242,6 +245,7 @@ class Server implements RunningServer {
       route: (destination, requireTls) => route(destination, routing, requireTls),
       open: (host, signal, requireTls) => openClient(host, { ...connecting, signal, requireTls }),
       pool: new Pool({ idleTimeout: settings.idleTimeout, clock }),
+      stories: this.#stories,
       observer: this.#events,
     });
   }

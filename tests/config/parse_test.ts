@@ -3,7 +3,7 @@ import { nameOfMachine, parseDomain, parseMailbox } from "../../config/domain_na
 import { parseListen, parseNameServer } from "../../config/listen.ts";
 import { parseNetwork } from "../../config/network.ts";
 import { parseSmarthost, withoutUserinfo } from "../../config/smarthost.ts";
-import { parseDuration, parseSize } from "../../config/units.ts";
+import { durationText, parseDuration, parseSize } from "../../config/units.ts";
 
 /** Asserts that each text is refused with a `TypeError` that says `message`. */
 function assertRefused(parse: (text: string) => unknown, refused: Record<string, string>): void {
@@ -193,4 +193,13 @@ Deno.test("a machine's name that could not stand in a greeting becomes localhost
   assertEquals(nameOfMachine("Mail.Example.org"), "mail.example.org");
   assertEquals(nameOfMachine("build_box"), "localhost");
   assertEquals(nameOfMachine(""), "localhost");
+});
+
+Deno.test("a length of time is written as it is read, in the largest unit that it fills", () => {
+  for (const text of ["500ms", "90s", "5m", "4h", "5d", "25h"]) {
+    assertEquals(durationText(parseDuration(text)), text);
+  }
+  assertEquals(durationText(parseDuration("120s")), "2m");
+  assertEquals(durationText(0), "0s");
+  assertEquals(durationText(1499.6), "1500ms");
 });

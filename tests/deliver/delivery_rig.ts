@@ -14,6 +14,7 @@ import type {
   DeliveryObserver,
 } from "../../deliver/events.ts";
 import { Pool } from "../../deliver/pool.ts";
+import type { StoryFact } from "../../history/story.ts";
 import type { Envelope } from "../../message/envelope.ts";
 import type { Host, Route } from "../../deliver/route.ts";
 import { MemoryQueue } from "../../queue/memory_queue.ts";
@@ -52,6 +53,7 @@ export class Rig implements AsyncDisposable {
   readonly delivered: DeliveredEvent[] = [];
   readonly deferred: DeferredEvent[] = [];
   readonly bounced: BouncedEvent[] = [];
+  readonly facts: StoryFact[] = [];
   #stopped: Promise<void> | undefined;
 
   /** Nothing goes before `delivery.start()`. Jitter is nil. */
@@ -69,6 +71,7 @@ export class Rig implements AsyncDisposable {
       route: doubles.route ?? ((destination) => Promise.resolve(routeTo(hosts[destination]))),
       open: doubles.open ?? ((host, signal) => openClient(host, { ...connecting, signal })),
       pool: new Pool({ idleTimeout: settings.idleTimeout, clock: this.clock }),
+      stories: { take: (fact) => void this.facts.push(fact) },
       observer: observerInto(this),
     });
   }

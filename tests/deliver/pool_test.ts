@@ -3,6 +3,7 @@ import type { SmtpClient } from "../../deliver/client.ts";
 import { type ConnectOptions, openClient } from "../../deliver/connect.ts";
 import { Pool } from "../../deliver/pool.ts";
 import type { Host } from "../../deliver/route.ts";
+import { timeText } from "../../deliver/next.ts";
 import { UnverifiableHosts } from "../../deliver/unverifiable.ts";
 import { connectOptions, transactionOf } from "../helpers/outgoing.ts";
 import {
@@ -137,16 +138,16 @@ Deno.test("over its bound the pool leaves the connection that was kept longest",
   assertEquals(left, 500);
 });
 
-Deno.test("hosts that cannot be verified are remembered for an hour and up to a bound", () => {
+Deno.test("why a host could not be verified is remembered for an hour, and of so many hosts", () => {
   const clock = new TestClock();
   const hosts = new UnverifiableHosts(clock);
   const hostAt = (i: number): Host => ({ name: `mx${i}.test`, address: "192.0.2.1", port: 25 });
-  hosts.add(hostAt(0));
-  assert(hosts.has(hostAt(0)));
-  assert(!hosts.has({ ...hostAt(0), address: "192.0.2.2" }));
+  hosts.add(hostAt(0), "certificate expired");
+  assertEquals(hosts.reasonFor(hostAt(0)), `certificate expired, at ${timeText(clock.now())}`);
+  assertEquals(hosts.reasonFor({ ...hostAt(0), address: "192.0.2.2" }), undefined);
   clock.advance(3_600_000);
-  assert(!hosts.has(hostAt(0)));
-  for (let i = 0; i <= 10_000; i++) hosts.add(hostAt(i));
-  assert(!hosts.has(hostAt(0)));
-  assert(hosts.has(hostAt(1)) && hosts.has(hostAt(10_000)));
+  assertEquals(hosts.reasonFor(hostAt(0)), undefined);
+  for (let i = 0; i <= 10_000; i++) hosts.add(hostAt(i), "no");
+  assertEquals(hosts.reasonFor(hostAt(0)), undefined);
+  assert(hosts.reasonFor(hostAt(1)) && hosts.reasonFor(hostAt(10_000)));
 });

@@ -3,6 +3,7 @@ import { DEFAULT_DELIVERY } from "../../config/config.ts";
 import type { AttemptResult, Try } from "../../deliver/attempt.ts";
 import type { RecipientOutcome } from "../../deliver/client.ts";
 import { jobsOf } from "../../deliver/job.ts";
+import { timeText } from "../../deliver/next.ts";
 import { parkedUntil, setAside, settlementOf, verdictsOf } from "../../deliver/settle.ts";
 import { MemoryQueue } from "../../queue/memory_queue.ts";
 import type { Claim, DeliveryError } from "../../queue/queue.ts";
@@ -37,7 +38,7 @@ async function claimFor(recipients: string[], clock: TestClock): Promise<Claim> 
 
 function resultOf(...outcomes: RecipientOutcome[]): AttemptResult {
   const map = new Map(outcomes.map((outcome, index) => [index, outcome]));
-  const one: Try = { at: 0, took: 5, host: HOST, outcomes: map, reply: "the reply" };
+  const one: Try = { at: 0, took: 5, host: HOST, stages: {}, outcomes: map, reply: "the reply" };
   return { tries: [one], outcomes: map, destination: { kind: "answered" } };
 }
 
@@ -65,15 +66,15 @@ Deno.test("each recipient is delivered, deferred or failed by its own outcome", 
   const [attempt] = settlement.attempts!;
   assertEquals(attempt!.outcome, "mixed");
   assertEquals(attempt!.address, "192.0.2.1:25");
-  assertStringIncludes(attempt!.next, new Date(now + 5 * MINUTE).toISOString());
-  assertStringIncludes(attempt!.next, "bounced: permanent failure");
+  assertStringIncludes(attempt!.next, timeText(now + 5 * MINUTE));
+  assertStringIncludes(attempt!.next, "bounced: the failure is permanent");
 });
 
 Deno.test("a message whose time is over is given up at its next temporary failure", async () => {
   const { settlement } = await settled([failed({})], 5 * DAY);
   assertEquals(settlement.changes[0]!.status, "failed");
   assertEquals(settlement.changes[0]!.error!.permanent, false);
-  assertStringIncludes(settlement.attempts![0]!.next, "time in the queue is over");
+  assertStringIncludes(settlement.attempts![0]!.next, "bounced: retry.lifetime 5d is over");
 });
 
 Deno.test("the last attempt is made when the message's time ends, not after it", async () => {

@@ -85,7 +85,7 @@ Deno.test("a smarthost with a password that cannot be verified gets neither pass
 Deno.test("a smarthost that was unverified once is still verified before it gets a password", async () => {
   await withPeer([rejected(untrusted)], async ({ host, sessions }) => {
     const options = connectOptions({ caCerts, smarthost: account });
-    options.unverifiable.add(host);
+    options.unverifiable.add(host, "its certificate expired");
     const { error } = await failureOf(openClient(host, options));
     assertMatch(error.text, /certificate/);
     assertEquals(sessions.length, 1);

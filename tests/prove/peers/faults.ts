@@ -49,8 +49,8 @@ export const FAULTS: readonly PeersFault[] = [
   {
     name: "leaves a connection open that failed at its beginning",
     file: "deliver/connect.ts",
-    original: "      dialogue?.close();\n      if (this.#stage",
-    planted: "      if (this.#stage",
+    original: "      dialogue?.close();\n      if (this.#notes.stage",
+    planted: "      if (this.#notes.stage",
     stages: ["EHLO"],
   },
   {
