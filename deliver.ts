@@ -12,10 +12,14 @@ import type { DeliverySettings } from "./config/config.ts";
 import { attempt, type AttemptDeps, type AttemptResult } from "./deliver/attempt.ts";
 import { rest } from "./deliver/backoff.ts";
 import type { SmtpClient } from "./deliver/client.ts";
-import type { DeliveryObserver } from "./deliver/events.ts";
 import { Claiming } from "./deliver/claiming.ts";
-import { isAlone, type Job, jobsOf, waitedForHost, type Work } from "./deliver/job.ts";
+import { wakingOf } from "./deliver/destination.ts";
+import type { DeliveryObserver } from "./deliver/events.ts";
+import { heldReasons, heldUntil } from "./deliver/held.ts";
+import type { Holds } from "./deliver/holds.ts";
+import { isAlone, type Job, jobsOf, waitedForHost, whatMayGo, type Work } from "./deliver/job.ts";
 import { Hold, type Lane } from "./deliver/lane.ts";
+import { LaneTurns } from "./deliver/lane_turns.ts";
 import { Lanes } from "./deliver/lanes.ts";
 import { hasNews } from "./deliver/news.ts";
 import { notify } from "./deliver/notify.ts";
@@ -31,9 +35,9 @@ import {
   type SettleRules,
   verdictsOf,
 } from "./deliver/settle.ts";
-import { LaneTurns } from "./deliver/lane_turns.ts";
+import { DeliverySteering, type Loop } from "./deliver/steering.ts";
 import type { StoryTaker } from "./history/story.ts";
-import type { Claim, DeliveryError, Queue } from "./queue/queue.ts";
+import type { Claim, DeliveryError, Queue, RecipientChange } from "./queue/queue.ts";
 
 /** What delivery needs. */
 export interface DeliveryOptions {
@@ -53,12 +57,25 @@ export interface DeliveryOptions {
   /** Told what becomes of each message. */
   readonly stories: StoryTaker;
   readonly observer: DeliveryObserver;
+  /** What an operator has stopped. */
+  readonly holds: Holds;
 }
+
+/**
+ * What the loop does.
+ * - `ready`: not started
+ * - `going`: it claims and delivers
+ * - `halted`: all mail is held; attempts under way end, and none is begun
+ * - `stopped`: for good
+ */
+type Phase = "ready" | "going" | "halted" | "stopped";
 
 const logger = log("deliver");
 
 /** Delivers what is in a queue. */
 export class Delivery {
+  /** What an operator can do with it. */
+  readonly steering: DeliverySteering;
   readonly #options: DeliveryOptions;
   readonly #claiming: Claiming;
   readonly #lanes: Lanes;
@@ -66,7 +83,7 @@ export class Delivery {
   readonly #sessions: Sessions;
   readonly #attemptDeps: AttemptDeps;
   readonly #underWay = new Set<Promise<void>>();
-  #stopping = false;
+  #phase: Phase = "ready";
 
   /** Prepares; nothing goes before `start`. */
   constructor(options: DeliveryOptions) {
@@ -83,11 +100,16 @@ export class Delivery {
     this.#turns = new LaneTurns(settings.concurrency);
     this.#sessions = new Sessions(options);
     this.#attemptDeps = { clock, route, sessions: this.#sessions };
+    const { holds } = options;
+    const parts = { queue, settings, holds, lanes: this.#lanes, claiming: this.#claiming };
+    this.steering = new DeliverySteering({ ...parts, loop: this.#loop() });
   }
 
-  /** Begins to deliver. */
-  start(): void {
-    this.#claiming.begin();
+  /** Begins to deliver; where all mail is held, or is to be until it is released, only to be ready for that. */
+  start(held = false): void {
+    this.#options.queue.onRecall((id) => this.steering.recall(id));
+    this.#phase = "halted";
+    if (!held && !this.#options.holds.areForAll) this.#go();
   }
 
   /**
@@ -95,16 +117,47 @@ export class Delivery {
    * then breaks them off; what was not delivered waits in the queue as before.
    */
   async stop(grace: number): Promise<void> {
-    this.#stopping = true;
-    this.#claiming.end();
+    this.#endClaims("stopped");
     this.#lanes.cancelRests();
-    for (const lane of this.#lanes.all()) {
-      for (const job of lane.drain()) this.#jobOver(job);
-    }
     const cancel = this.#options.clock.after(grace, () => this.#sessions.breakOff());
     while (this.#underWay.size > 0) await Promise.all(this.#underWay);
     cancel();
     await this.#sessions.close();
+  }
+
+  #go(): void {
+    if (this.#phase !== "halted") return;
+    this.#phase = "going";
+    this.#claiming.begin();
+    for (const lane of [...this.#lanes.all()]) this.#refill(lane);
+  }
+
+  /** Claims no more, and gives back what has not begun. */
+  #endClaims(phase: "halted" | "stopped"): void {
+    this.#phase = phase;
+    this.#claiming.end();
+    for (const lane of this.#lanes.all()) {
+      for (const job of lane.drain()) this.#jobOver(job);
+    }
+  }
+
+  #loop(): Loop {
+    const isHalted = () => this.#phase === "halted";
+    return {
+      get isHalted(): boolean {
+        return isHalted();
+      },
+      place: (job) => this.#place(job),
+      drop: (job) => this.#jobOver(job),
+      refill: (lane) => this.#refill(lane),
+      endRest: (lane) => this.#endRest(lane),
+      halt: () => this.#isGoing && this.#endClaims("halted"),
+      go: () => this.#go(),
+    };
+  }
+
+  get #isGoing(): boolean {
+    return this.#phase === "going";
   }
 
   #track(work: Promise<void>): void {
@@ -115,10 +168,10 @@ export class Delivery {
   // Placing
 
   #dispatch(claim: Claim): void {
-    const { clock, settings } = this.#options;
-    const { work, jobs } = jobsOf(claim, clock.now(), settings);
+    const { clock, settings, holds } = this.#options;
+    const { work, jobs } = jobsOf(claim, clock.now(), settings, holds);
     this.#claiming.add(work);
-    if (jobs.length === 0 || this.#stopping) return this.#workOver(work);
+    if (jobs.length === 0 || work.recalled || !this.#isGoing) return this.#workOver(work);
     for (const job of jobs) this.#place(job);
     this.#run();
   }
@@ -141,7 +194,7 @@ export class Delivery {
 
   /** Begins as many jobs as may go, the lanes by turns. */
   #run(): void {
-    while (!this.#stopping) {
+    while (this.#isGoing) {
       const next = this.#turns.begin();
       if (next === undefined) return;
       this.#track(this.#carryOut(next.lane, next.job));
@@ -213,9 +266,12 @@ export class Delivery {
   }
 
   #workOver(work: Work): void {
-    const { clock, settings } = this.#options;
+    const { clock, settings: { retry }, holds } = this.#options;
     const { message } = work.claim;
-    if (hasNews(message, clock.now(), settings.retry)) this.#track(this.#notify(work));
+    const now = clock.now();
+    const reasons = heldReasons(message, holds, now, retry);
+    const isToTell = reasons.length > 0 || hasNews(message, now, retry);
+    if (isToTell) this.#track(this.#notify(work, reasons));
     else this.#doneWith(work);
   }
 
@@ -226,10 +282,12 @@ export class Delivery {
     this.#claiming.delete(work);
   }
 
-  async #notify(work: Work): Promise<void> {
+  /** Tells the sender what there is to tell, after recording the reasons for it that are not on record. */
+  async #notify(work: Work, reasons: readonly RecipientChange[]): Promise<void> {
     const { message } = work.claim;
     const { settings, clock } = this.#options;
     try {
+      if (reasons.length > 0) await work.claim.settle({ changes: reasons });
       const notices = await notify(work.claim, { ...this.#options, schedule: settings.retry });
       for (const notice of notices) reportNotice(message, notice, clock.now(), this.#options);
     } catch (error) {
@@ -242,10 +300,11 @@ export class Delivery {
   /** Gives the message back to the queue, where it waits unless it is finished. */
   #giveBack(work: Work): void {
     const { claim, parkAt } = work;
-    const now = this.#options.clock.now();
-    const { retry } = this.#options.settings;
+    const { clock, settings: { retry }, holds } = this.#options;
+    const now = clock.now();
     if (work.retryLater) return claim.release(now + retry.first);
-    if (parkAt === undefined || this.#stopping) return claim.release();
+    if (!this.#isGoing) return claim.release();
+    if (parkAt === undefined) return claim.release(heldUntil(claim.message, holds, now, retry));
     const lane = this.#lanes.of(parkAt);
     lane.park(claim.message.id, claim.message.envelope.priority);
     claim.release(parkedUntil(claim.message, now, retry));
@@ -264,16 +323,23 @@ export class Delivery {
         return true;
       case "failed":
         hold.release();
-        if (this.#stopping) return true;
+        if (this.#phase === "stopped") return true;
         if (!lane.narrow()) {
           this.#letRest(lane, result.destination.error);
           return true;
         }
-        lane.add(job);
+        this.#again(lane, job);
         return false;
       default:
         return result.destination satisfies never;
     }
+  }
+
+  /** A job goes again when there is room, as far as it may. */
+  #again(lane: Lane<Job>, job: Job): void {
+    const rest = this.#isGoing ? whatMayGo(job, this.#options.holds) : undefined;
+    if (rest === undefined) this.#jobOver(job);
+    else lane.add(rest);
   }
 
   /** The destination answers: what waits because it did not goes now. */
@@ -281,15 +347,7 @@ export class Delivery {
     lane.succeeded();
     this.#lanes.cancelRest(lane);
     if (!lane.recover(waitedForHost(job))) return;
-    const { queue, settings } = this.#options;
-    queue.wake(settings.smarthost === undefined ? lane.destination : undefined);
-  }
-
-  /** Tries what waits for a domain's hosts now, and not when their rest is over; gives how many messages that are. */
-  wake(domain: string): number {
-    const lane = this.#lanes.get(domain);
-    if (lane !== undefined) this.#endRest(lane);
-    return this.#options.queue.wake(domain);
+    this.#options.queue.wake(wakingOf(lane.destination));
   }
 
   /** The destination does not answer: nothing goes there for a while. */
@@ -312,7 +370,7 @@ export class Delivery {
 
   /** Something changed at a lane: gives it its turn, and work from what is parked there. */
   #refill(lane: Lane<Job>): void {
-    if (this.#stopping) return;
+    if (!this.#isGoing) return;
     this.#turns.add(lane);
     this.#run();
     if (lane.takesParked) this.#track(this.#fill(lane));
@@ -322,10 +380,7 @@ export class Delivery {
   /** Claims messages that are parked at a lane, as far as it has room. */
   async #fill(lane: Lane<Job>): Promise<void> {
     try {
-      await this.#lanes.fill(lane, () => !this.#stopping, async (id) => {
-        const claim = await this.#options.queue.claimById(id);
-        if (claim) this.#dispatch(claim);
-      });
+      await this.#lanes.fill(lane, () => this.#isGoing, (id) => this.#claiming.claimById(id));
     } catch (error) {
       logger.error("cannot claim a parked message", { error });
     }

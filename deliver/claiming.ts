@@ -33,6 +33,10 @@ const logger = log("deliver");
 export class Claiming {
   readonly #options: ClaimingOptions;
   readonly #works = new Map<string, Work>();
+  /** Messages that were recalled when they may have been on their way here. */
+  readonly #recalled = new Set<string>();
+  /** How often the queue is being asked for messages at this moment. */
+  #asking = 0;
   #going = false;
   #claiming = false;
   #claimAgain = false;
@@ -58,7 +62,9 @@ export class Claiming {
 
   /** A claim was taken over. */
   add(work: Work): void {
-    this.#works.set(work.claim.message.id, work);
+    const { id } = work.claim.message;
+    this.#works.set(id, work);
+    if (this.#recalled.delete(id)) work.recalled = true;
   }
 
   /** A claim was given back: there may be room for another. */
@@ -66,6 +72,21 @@ export class Claiming {
     const wasFull = this.#works.size >= MOST_CLAIMED;
     this.#works.delete(work.claim.message.id);
     if (wasFull) this.#claimDue();
+  }
+
+  /** The work on a claimed message that is to be given back; one that is still to come is marked then. */
+  recall(id: string): Work | undefined {
+    const work = this.#works.get(id);
+    if (work === undefined && this.#asking > 0) this.#recalled.add(id);
+    return work;
+  }
+
+  /** Claims one message, due or not, if it is there and free. @throws {QueueError} */
+  async claimById(id: string): Promise<void> {
+    await this.#take(async () => {
+      const claim = await this.#options.queue.claimById(id);
+      return claim ? [claim] : [];
+    });
   }
 
   #claimDue(): void {
@@ -95,12 +116,24 @@ export class Claiming {
       while (this.#claimAgain && this.#hasRoom) {
         this.#claimAgain = false;
         const limit = Math.min(CLAIM_BATCH, MOST_CLAIMED - this.#works.size);
-        const claims = await this.#options.queue.claim(limit);
-        for (const claim of claims) this.#options.take(claim);
-        if (claims.length > 0) this.#claimAgain = true;
+        const count = await this.#take(() => this.#options.queue.claim(limit));
+        if (count > 0) this.#claimAgain = true;
       }
     } finally {
       this.#claiming = false; // before anything is waited for, or who asks meanwhile is not heard
+    }
+  }
+
+  /** Takes over what the queue gives; tells how many. What is recalled until then is remembered. */
+  async #take(ask: () => Promise<readonly Claim[]>): Promise<number> {
+    this.#asking++;
+    try {
+      const claims = await ask();
+      for (const claim of claims) this.#options.take(claim);
+      return claims.length;
+    } finally {
+      this.#asking--;
+      if (this.#asking === 0) this.#recalled.clear();
     }
   }
 

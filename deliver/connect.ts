@@ -68,7 +68,7 @@ type Opening =
  */
 export async function openClient(host: Host, options: ConnectOptions): Promise<SmtpClient> {
   const requireTls = options.requireTls ?? false;
-  const demand = demandOf(options.settings, requireTls);
+  const demand = demandOf(host.isRedirect ? {} : options.settings, requireTls);
   const notes = new SetupNotes(policyText(demand, requireTls), options.clock);
   try {
     return await openAs(demand, host, options, notes);

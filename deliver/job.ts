@@ -7,17 +7,22 @@
 import type { DeliverySettings } from "../config/config.ts";
 import { type Claim, isHostFailure, type Recipient } from "../queue/queue.ts";
 import { releaseOf } from "../queue/state.ts";
-import { destinationOf } from "./route.ts";
+import { type HeldDomains, isHeldFor } from "./held.ts";
+import { destinationOf } from "./destination.ts";
 
 /** A claimed message while its jobs are under way. */
 export interface Work {
   readonly claim: Claim;
   /** How many jobs it was cut into. */
   readonly jobs: number;
+  /** Where these go, each destination once. */
+  readonly destinations: readonly string[];
   /** Jobs that are not over. */
   openJobs: number;
   /** The destination at whose lane the message waits until there is room. */
   parkAt?: string;
+  /** The queue wants it back: what has not begun is dropped. */
+  recalled: boolean;
   /** Something could not be recorded: the message rests, lest it be delivered again and again. */
   retryLater: boolean;
 }
@@ -46,20 +51,39 @@ export function waitedForHost(job: Job): boolean {
   return job.recipients.some((index) => isHostFailure(recipients[index]!.lastError));
 }
 
-/** The jobs for the recipients of a claimed message that are due by `now`, ms since 1970. */
+/** What of a job may still go: undefined when its message was recalled, or all of its recipients' domains are held. */
+export function whatMayGo(job: Job, held: HeldDomains): Job | undefined {
+  if (job.work.recalled) return undefined;
+  if (held.size === 0) return job;
+  const { recipients } = job.work.claim.message;
+  const free = job.recipients.filter((index) => !isHeldFor(recipients[index]!.address, held));
+  if (free.length === job.recipients.length) return job;
+  return free.length === 0 ? undefined : { ...job, recipients: free };
+}
+
+/** The jobs for the recipients of a claimed message that are due by `now`, ms since 1970, and whose domains are not held. */
 export function jobsOf(
   claim: Claim,
   now: number,
   settings: Pick<DeliverySettings, "smarthost" | "recipientsPerTransaction">,
+  held: HeldDomains,
 ): { work: Work; jobs: Job[] } {
   const parts: { destination: string; recipients: number[] }[] = [];
-  for (const [destination, recipients] of byDestination(claim, now, settings)) {
+  const groups = byDestination(claim, now, settings, held);
+  for (const [destination, recipients] of groups) {
     for (let at = 0; at < recipients.length; at += settings.recipientsPerTransaction) {
       const some = recipients.slice(at, at + settings.recipientsPerTransaction);
       parts.push({ destination, recipients: some });
     }
   }
-  const work = { claim, jobs: parts.length, openJobs: parts.length, retryLater: false };
+  const work = {
+    claim,
+    jobs: parts.length,
+    destinations: [...groups.keys()],
+    openJobs: parts.length,
+    recalled: false,
+    retryLater: false,
+  };
   return { work, jobs: parts.map((part) => ({ work, ...part })) };
 }
 
@@ -67,13 +91,14 @@ function byDestination(
   claim: Claim,
   now: number,
   settings: Pick<DeliverySettings, "smarthost">,
+  held: HeldDomains,
 ): Map<string, number[]> {
   const groups = new Map<string, number[]>();
   // No news is a reason to deliver before the time that the sender chose (RFC 4865).
   const early = claim.early && now >= releaseOf(claim.message);
   claim.message.recipients.forEach((recipient, index) => {
-    if (!isDue(recipient, now, early)) return;
-    const destination = destinationOf(recipient.address, settings);
+    if (!isDue(recipient, now, early) || isHeldFor(recipient.address, held)) return;
+    const destination = destinationOf(recipient.address, settings, claim.message.nextHop);
     const group = groups.get(destination);
     if (group) group.push(index);
     else groups.set(destination, [index]);

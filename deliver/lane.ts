@@ -38,7 +38,7 @@ export class Lane<Job> {
   #step = 1;
   #answering = 0;
   #jobs: Job[] = [];
-  readonly #parked = new Parking();
+  #parked = new Parking();
   #active = 0;
   #failures = 0;
   #met = false;
@@ -67,6 +67,11 @@ export class Lane<Job> {
   /** How many probes have failed in a row. */
   get failures(): number {
     return this.#failures;
+  }
+
+  /** Its jobs: those that are under way, and those that wait here; and messages that wait in the queue for room. */
+  get load(): { readonly active: number; readonly waiting: number; readonly parked: number } {
+    return { active: this.#active, waiting: this.#jobs.length, parked: this.#parked.size };
   }
 
   /** Whether it takes one more job; else the message is to be parked. */
@@ -166,6 +171,11 @@ export class Lane<Job> {
     return this.takesParked ? this.#parked.take() : undefined;
   }
 
+  /** Forgets which messages wait in the queue for room here. */
+  forgetParked(): void {
+    this.#parked = new Parking();
+  }
+
   /**
    * The destination did not answer: it rests. Gives the jobs that were waiting.
    *
@@ -203,6 +213,13 @@ export class Lane<Job> {
     const jobs = this.#jobs;
     this.#jobs = [];
     return jobs;
+  }
+
+  /** Gives up those of the waiting jobs that are asked for. */
+  take(isWanted: (job: Job) => boolean): Job[] {
+    const taken = this.#jobs.filter(isWanted);
+    if (taken.length > 0) this.#jobs = this.#jobs.filter((job) => !isWanted(job));
+    return taken;
   }
 }
 

@@ -6,12 +6,13 @@
  * @module
  */
 import { isIP, isIPv4, isIPv6 } from "node:net";
-import type { DeliverySettings, Smarthost } from "../config/config.ts";
+import type { DeliverySettings } from "../config/config.ts";
+import { parseHostPort } from "../config/host_port.ts";
 import { printable } from "../message/fold.ts";
 import type { RouteFact } from "../history/story.ts";
-import { mailDomain } from "../protocol/domain.ts";
 import type { DeliveryError } from "../queue/queue.ts";
 import { type AddressGuard, canonicalAddress } from "./address_guard.ts";
+import { nextHopIn, smarthostKey } from "./destination.ts";
 import { RouteNotes } from "./route_notes.ts";
 import { type DnsAnswer, isHostName, type MxRecord, type Resolver } from "./dns.ts";
 
@@ -23,6 +24,8 @@ export interface Host {
   readonly address: string;
   /** The port to connect to. */
   readonly port: number;
+  /** An operator sent single messages there: what is configured for the smarthost, its password above all, is not for it. */
+  readonly isRedirect?: true;
 }
 
 /** Where mail for a destination goes. */
@@ -64,25 +67,7 @@ const MOST_EXCHANGES = 20;
 const LONGEST_TEXT = 1000;
 
 /**
- * The key of a recipient's next hop: recipients with the same one go in one
- * transaction. The domain in lower-case A-labels, an address literal in its
- * brackets, or `smarthost HOST:PORT`. A malformed domain gives a key that
- * {@linkcode route} fails for.
- */
-export function destinationOf(
-  address: string,
-  settings: Pick<DeliverySettings, "smarthost">,
-): string {
-  if (settings.smarthost !== undefined) return smarthostKey(settings.smarthost);
-  return mailDomain(address);
-}
-
-function smarthostKey({ host, port }: Smarthost): string {
-  return `smarthost ${host.includes(":") ? `[${host}]` : host}:${port}`;
-}
-
-/**
- * Finds the hosts of a destination that {@linkcode destinationOf} gave; where TLS is
+ * Finds the hosts of a destination that `destinationOf` gave; where TLS is
  * required (RFC 8689), only such whose names nobody on the way can have made up.
  * Never throws.
  */
@@ -98,7 +83,12 @@ export async function route(
 
 async function find(destination: string, deps: Noting, requireTls: boolean): Promise<Route> {
   const { smarthost } = deps.settings;
-  if (smarthost !== undefined) return await routeToSmarthost(smarthost, deps);
+  const hop = nextHopIn(destination);
+  if (hop !== undefined) return await routeToNextHop(hop, deps);
+  if (smarthost !== undefined) {
+    deps.resolver.because(smarthostKey(smarthost));
+    return await routeToNamed("smarthost", smarthost, deps);
+  }
   if (destination.startsWith("[")) return await routeToLiteral(destination, deps);
   if (!isHostName(destination)) {
     return failure(permanent("5.1.3", `"${destination}" is not a mail domain`));
@@ -106,25 +96,46 @@ async function find(destination: string, deps: Noting, requireTls: boolean): Pro
   return await routeByMx(destination, deps, requireTls);
 }
 
+/** A message's own next hop, as an operator wrote it. */
+async function routeToNextHop(hop: string, deps: Noting): Promise<Route> {
+  deps.resolver.because(`redirected to ${hop}`);
+  try {
+    const { host, port = deps.settings.port } = parseHostPort(hop);
+    if (host === "") throw new TypeError("expected a host");
+    return await routeToNamed("next hop", { host, port }, deps);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    return failure(temporary("4.3.5", `next hop "${hop}": ${error.message}`));
+  }
+}
+
 /**
- * A smarthost is looked up by address only and connected to wherever it is:
- * naming it is the operator's permission. Its failures are temporary, because a
- * mistake in the configuration must not bounce all mail.
+ * A host that the operator named is looked up by address only and connected to
+ * wherever it is: naming it is the permission. Its failures are temporary, because a
+ * mistake of the operator's must not bounce all mail.
  */
-async function routeToSmarthost(smarthost: Smarthost, deps: Noting): Promise<Route> {
-  const { host, port } = smarthost;
-  deps.resolver.because(smarthostKey(smarthost));
+async function routeToNamed(
+  what: "smarthost" | "next hop",
+  { host, port }: { readonly host: string; readonly port: number },
+  deps: Noting,
+): Promise<Route> {
   const answer = await addressesOf(host, deps.resolver);
   if (answer.kind !== "found") {
     const why = answer.kind === "no-answer" ? answer.reason : `${host} has no address`;
-    return failure(temporary(answer.kind === "no-answer" ? "4.4.3" : "4.3.5", `smarthost: ${why}`));
+    return failure(temporary(answer.kind === "no-answer" ? "4.4.3" : "4.3.5", `${what}: ${why}`));
   }
   const name = isIP(host) === 0 ? host : canonicalAddress(host);
   const others = answer.records.filter((address) => !deps.guard.isOwn(address, port));
   if (others.length === 0) {
-    return failure(temporary("4.3.5", `smarthost ${host}:${port} is this server itself`));
+    return failure(temporary("4.3.5", `${what} ${host}:${port} is this server itself`));
   }
-  const hosts = others.slice(0, MOST_HOSTS).map((address) => ({ name, address, port }));
+  const redirect = what === "next hop" ? { isRedirect: true as const } : {};
+  const hosts = others.slice(0, MOST_HOSTS).map((address) => ({
+    name,
+    address,
+    port,
+    ...redirect,
+  }));
   return { kind: "hosts", hosts: toAsync(hosts) };
 }
 

@@ -7,6 +7,7 @@
  */
 import type { Bytes } from "../base/bytes.ts";
 import { SharedTask } from "./concurrency.ts";
+import { writeDurably } from "./durable_file.ts";
 import type { Files } from "./files.ts";
 import type { QueuedMessage } from "./queue.ts";
 import { contentFileName, queuedText, readRecord, seal } from "./record.ts";
@@ -58,7 +59,7 @@ export class MessageFiles {
     const record = seal(queuedText(message, content, INDENT));
     const path = this.path(message.id);
     const temporary = `${path}.tmp`;
-    await this.#writeDurably(temporary, record);
+    await writeDurably(this.#files, temporary, record);
     await this.#files.rename(temporary, path);
     await this.syncNames();
   }
@@ -100,7 +101,7 @@ export class MessageFiles {
   /** Keeps octets that could not be used as a file in `corrupt/`. */
   async keepCorrupt(name: string, bytes: Bytes): Promise<void> {
     const corrupt = await this.#corruptDirectory();
-    await this.#writeDurably(`${corrupt}/${name}`, bytes);
+    await writeDurably(this.#files, `${corrupt}/${name}`, bytes);
     await this.#files.syncDirectory(corrupt);
   }
 
@@ -108,21 +109,5 @@ export class MessageFiles {
     const corrupt = `${this.#directory}/corrupt`;
     await this.#files.makeDirectory(corrupt);
     return corrupt;
-  }
-
-  /** A file that fails is removed, not written or synced again: after a failed fsync nobody knows what it holds. */
-  async #writeDurably(path: string, bytes: Bytes): Promise<void> {
-    try {
-      const file = await this.#files.create(path);
-      try {
-        await file.write(bytes);
-        await file.syncData();
-      } finally {
-        file.close();
-      }
-    } catch (error) {
-      await this.#files.remove(path).catch(() => {});
-      throw error;
-    }
   }
 }

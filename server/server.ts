@@ -12,6 +12,7 @@ import { Delivery } from "../deliver.ts";
 import { AddressGuard } from "../deliver/address_guard.ts";
 import { openClient } from "../deliver/connect.ts";
 import { DnsResolver } from "../deliver/dns.ts";
+import { Holds } from "../deliver/holds.ts";
 import { Pool } from "../deliver/pool.ts";
 import { route } from "../deliver/route.ts";
 import { UnverifiableHosts } from "../deliver/unverifiable.ts";
@@ -87,7 +88,10 @@ export async function startServer(config: Config, extras: Extras = {}): Promise<
   const queue = extras.queue ?? await FileQueue.open({ directory: config.spool, clock });
   try {
     const certificates = await Certificates.open(config, clock);
-    return new Server(config, extras, { clock, queue, certificates, userFile });
+    const holds = extras.queue === undefined
+      ? await Holds.open({ directory: config.spool, clock })
+      : Holds.inMemory(clock);
+    return new Server(config, extras, { clock, queue, holds, certificates, userFile });
   } catch (error) {
     await queue.close();
     throw error;
@@ -110,6 +114,7 @@ async function userFileOf(
 interface Parts {
   readonly clock: Clock;
   readonly queue: Queue;
+  readonly holds: Holds;
   readonly certificates: Certificates;
   readonly userFile: UserFile | undefined;
 }
@@ -131,7 +136,7 @@ class Server implements RunningServer {
   constructor(
     config: Config,
     { hooks = {}, on }: Extras,
-    { clock, queue, certificates, userFile }: Parts,
+    { clock, queue, holds, certificates, userFile }: Parts,
   ) {
     this.#config = config;
     this.#clock = clock;
@@ -141,9 +146,9 @@ class Server implements RunningServer {
     this.#resolver = new DnsResolver({ nameServer: config.delivery.dns, clock });
     this.#logins = new Logins({ config, userFile, hooks, clock, random: randomOctets });
     this.#transport = this.#listen(hooks);
-    this.#delivery = this.#prepareDelivery();
+    this.#delivery = this.#prepareDelivery(holds);
     this.#transport.start();
-    if (!config.hold) this.#delivery.start();
+    this.#delivery.start(config.hold);
     this.#certificates.watch();
   }
 
@@ -200,7 +205,7 @@ class Server implements RunningServer {
   }
 
   #listen(hooks: Hooks): Transport {
-    const { listen, hostname, banner, binaryMime, limits, hold } = this.#config;
+    const { listen, hostname, banner, binaryMime, limits } = this.#config;
     const relay = new RelayPolicy(this.#config);
     const proxies = new Networks(this.#config.proxyHosts);
     const receiver = new Receiver({
@@ -212,7 +217,7 @@ class Server implements RunningServer {
       clock: this.#clock,
       random: Math.random,
       logins: this.#logins,
-      startQueue: (domain) => hold ? undefined : this.#delivery.wake(domain),
+      startQueue: (domain) => this.#startQueue(domain),
     });
     return new Transport({
       listen,
@@ -227,7 +232,13 @@ class Server implements RunningServer {
     });
   }
 
-  #prepareDelivery(): Delivery {
+  /** ETRN: gives how many messages go now; undefined when none does. */
+  #startQueue(domain: string): number | undefined {
+    const { steering } = this.#delivery;
+    return steering.isAllHeld ? undefined : steering.retry(domain);
+  }
+
+  #prepareDelivery(holds: Holds): Delivery {
     const { delivery: settings, hostname } = this.#config;
     const clock = this.#clock;
     const deadlines = new Deadlines(clock);
@@ -247,6 +258,7 @@ class Server implements RunningServer {
       pool: new Pool({ idleTimeout: settings.idleTimeout, clock }),
       stories: this.#stories,
       observer: this.#events,
+      holds,
     });
   }
 }

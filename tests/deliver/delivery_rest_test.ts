@@ -197,7 +197,7 @@ Deno.test("a destination that rests is tried at once when somebody says that it 
   await until(() => rig.deferred.length > 0);
   await rig.idle();
   host.answer = () => undefined;
-  assertEquals(rig.delivery.wake("two.test"), 0);
-  assert(rig.delivery.wake("one.test") > 0);
+  assertEquals(rig.delivery.steering.retry("two.test"), 0);
+  assert(rig.delivery.steering.retry("one.test") > 0);
   await until(() => host.messages.length === ids.length);
 });

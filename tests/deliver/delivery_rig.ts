@@ -13,6 +13,7 @@ import type {
   DeliveryEvents,
   DeliveryObserver,
 } from "../../deliver/events.ts";
+import { Holds } from "../../deliver/holds.ts";
 import { Pool } from "../../deliver/pool.ts";
 import type { StoryFact } from "../../history/story.ts";
 import type { Envelope } from "../../message/envelope.ts";
@@ -40,6 +41,7 @@ export interface RigOptions {
   readonly settings?: Partial<DeliverySettings>;
   readonly clock?: TestClock;
   readonly queue?: Queue;
+  readonly holds?: Holds;
 }
 
 /** What delivery told, by event. */
@@ -57,7 +59,10 @@ export class Rig implements AsyncDisposable {
   #stopped: Promise<void> | undefined;
 
   /** Nothing goes before `delivery.start()`. Jitter is nil. */
-  constructor(hosts: Hosts, { settings: changes, clock, queue, ...doubles }: RigOptions = {}) {
+  constructor(
+    hosts: Hosts,
+    { settings: changes, clock, queue, holds, ...doubles }: RigOptions = {},
+  ) {
     this.clock = clock ?? new TestClock();
     this.queue = queue ?? new MemoryQueue(this.clock);
     const connecting = connectOptions({ ...changes, allowPrivate: true }, this.clock);
@@ -73,6 +78,7 @@ export class Rig implements AsyncDisposable {
       pool: new Pool({ idleTimeout: settings.idleTimeout, clock: this.clock }),
       stories: { take: (fact) => void this.facts.push(fact) },
       observer: observerInto(this),
+      holds: holds ?? Holds.inMemory(this.clock),
     });
   }
 

@@ -143,7 +143,7 @@ Deno.test("a message that is claimed before its release has nothing to do", asyn
   const { id } = await draft.commit({ ...envelopeTo("a@one.test"), release });
   const jobsNow = async () => {
     const claim = (await queue.claimById(id))!;
-    const { jobs } = jobsOf(claim, clock.now(), DEFAULT_DELIVERY);
+    const { jobs } = jobsOf(claim, clock.now(), DEFAULT_DELIVERY, new Set());
     claim.release();
     return jobs.length;
   };

@@ -2,7 +2,8 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { DEFAULT_DELIVERY, type Smarthost } from "../../config/config.ts";
 import { AddressGuard } from "../../deliver/address_guard.ts";
 import { type DnsAnswer, DnsResolver, type MxRecord, type Resolver } from "../../deliver/dns.ts";
-import { destinationOf, MOST_HOSTS, route, type RouteDeps } from "../../deliver/route.ts";
+import { destinationOf } from "../../deliver/destination.ts";
+import { MOST_HOSTS, route, type RouteDeps } from "../../deliver/route.ts";
 import { DnsServer } from "../helpers/dns_server.ts";
 import { TestClock } from "../helpers/test_clock.ts";
 

@@ -25,9 +25,9 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: "counts a message as filed that could not be",
-    file: "queue/message_files.ts",
-    original: "      await this.#files.remove(path).catch(() => {});\n      throw error;\n",
-    planted: "      void error;\n",
+    file: "queue/durable_file.ts",
+    original: "    await files.remove(path).catch(() => {});\n    throw error;\n",
+    planted: "    void error;\n",
   },
   {
     name: "acknowledges content whose name is not durable",

@@ -71,8 +71,8 @@ export const FAULTS: readonly OrderFault[] = [
   {
     name: "does not fdatasync a message file before it is renamed",
     breaks: "renamed before its octets are durable",
-    file: "queue/message_files.ts",
-    original: "        await file.syncData();\n",
+    file: "queue/durable_file.ts",
+    original: "      await file.syncData();\n",
     planted: "",
   },
   {
