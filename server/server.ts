@@ -9,13 +9,9 @@ import { type Clock, systemClock } from "../base/clock.ts";
 import { log } from "../base/log.ts";
 import type { Config } from "../config/config.ts";
 import { Delivery } from "../deliver.ts";
-import { AddressGuard } from "../deliver/address_guard.ts";
 import { openClient } from "../deliver/connect.ts";
-import { DnsResolver } from "../deliver/dns.ts";
 import { Holds } from "../deliver/holds.ts";
 import { Pool } from "../deliver/pool.ts";
-import { route } from "../deliver/route.ts";
-import { UnverifiableHosts } from "../deliver/unverifiable.ts";
 import { Stories } from "../history/story.ts";
 import { StoryLog } from "../history/story_log.ts";
 import type { Hooks } from "../policy/hooks.ts";
@@ -30,6 +26,7 @@ import { Certificates } from "./certificates.ts";
 import { Events, type Listeners, type ServerEvents } from "./events.ts";
 import { Receiver } from "./receive.ts";
 import { Logins } from "./logins.ts";
+import { Routing } from "./routing.ts";
 import { type OutgoingMessage, send, type SentMessage } from "./send.ts";
 
 /** What an application adds to the configuration. */
@@ -129,7 +126,7 @@ class Server implements RunningServer {
   readonly #certificates: Certificates;
   readonly #logins: Logins;
   readonly #transport: Transport;
-  readonly #resolver: DnsResolver;
+  readonly #routing: Routing;
   readonly #delivery: Delivery;
   #stopped: Promise<void> | undefined;
 
@@ -143,7 +140,7 @@ class Server implements RunningServer {
     this.#queue = queue;
     this.#events = new Events(on);
     this.#certificates = certificates;
-    this.#resolver = new DnsResolver({ nameServer: config.delivery.dns, clock });
+    this.#routing = new Routing(config, clock, () => this.#transport.addresses);
     this.#logins = new Logins({ config, userFile, hooks, clock, random: randomOctets });
     this.#transport = this.#listen(hooks);
     this.#delivery = this.#prepareDelivery(holds);
@@ -187,10 +184,10 @@ class Server implements RunningServer {
     const { stopGrace } = this.#config;
     this.#logins.stop();
     // Whatever is being looked up when the grace is over would hold its delivery up.
-    const cancel = this.#clock.after(stopGrace, () => this.#resolver.close());
+    const cancel = this.#clock.after(stopGrace, () => this.#routing.close());
     await Promise.all([this.#transport.stop(stopGrace), this.#delivery.stop(stopGrace)]);
     cancel();
-    this.#resolver.close();
+    this.#routing.close();
     await this.#certificates.stop();
     await this.#closeQueue();
   }
@@ -242,10 +239,7 @@ class Server implements RunningServer {
     const { delivery: settings, hostname } = this.#config;
     const clock = this.#clock;
     const deadlines = new Deadlines(clock);
-    const listeners = () => this.#transport.addresses;
-    const guard = new AddressGuard({ allowPrivate: settings.allowPrivate, listeners, clock });
-    const routing = { resolver: this.#resolver, settings, hostname, guard, random: Math.random };
-    const unverifiable = new UnverifiableHosts(clock);
+    const { unverifiable } = this.#routing;
     const connecting = { hostname, settings, deadlines, clock, unverifiable };
     return new Delivery({
       queue: this.#queue,
@@ -253,7 +247,7 @@ class Server implements RunningServer {
       hostname,
       clock,
       random: Math.random,
-      route: (destination, requireTls) => route(destination, routing, requireTls),
+      route: this.#routing.route,
       open: (host, signal, requireTls) => openClient(host, { ...connecting, signal, requireTls }),
       pool: new Pool({ idleTimeout: settings.idleTimeout, clock }),
       stories: this.#stories,
