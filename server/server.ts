@@ -22,11 +22,13 @@ import { FileQueue } from "../queue/file_queue.ts";
 import type { Queue, QueueCounts } from "../queue/queue.ts";
 import { type BoundAddress, Transport } from "../transport.ts";
 import { Deadlines } from "../transport/deadlines.ts";
+import { SessionStories } from "../transport/session_stories.ts";
 import { Certificates } from "./certificates.ts";
 import { Events, type Listeners, type ServerEvents } from "./events.ts";
 import { Receiver } from "./receive.ts";
 import { Logins } from "./logins.ts";
 import { Routing } from "./routing.ts";
+import { SessionLog } from "./session_log.ts";
 import { type OutgoingMessage, send, type SentMessage } from "./send.ts";
 
 /** What an application adds to the configuration. */
@@ -122,7 +124,9 @@ class Server implements RunningServer {
   readonly #clock: Clock;
   readonly #queue: Queue;
   readonly #events: Events;
-  readonly #stories = new Stories([new StoryLog()]);
+  readonly #sessionLog: SessionLog;
+  readonly #stories: Stories;
+  readonly #sessions: SessionStories;
   readonly #certificates: Certificates;
   readonly #logins: Logins;
   readonly #transport: Transport;
@@ -139,6 +143,9 @@ class Server implements RunningServer {
     this.#clock = clock;
     this.#queue = queue;
     this.#events = new Events(on);
+    this.#sessionLog = new SessionLog(clock);
+    this.#stories = new Stories([this.#sessionLog, new StoryLog()]);
+    this.#sessions = new SessionStories(this.#stories, clock);
     this.#certificates = certificates;
     this.#routing = new Routing(config, clock, () => this.#transport.addresses);
     this.#logins = new Logins({ config, userFile, hooks, clock, random: randomOctets });
@@ -162,6 +169,7 @@ class Server implements RunningServer {
     return send(message, {
       queue: this.#queue,
       events: this.#events,
+      stories: this.#stories,
       hostname: this.#config.hostname,
       clock: this.#clock,
       messageSize: this.#config.limits.messageSize,
@@ -189,6 +197,7 @@ class Server implements RunningServer {
     cancel();
     this.#routing.close();
     await this.#certificates.stop();
+    this.#sessionLog.close();
     await this.#closeQueue();
   }
 
@@ -211,6 +220,8 @@ class Server implements RunningServer {
       relay,
       hooks,
       events: this.#events,
+      stories: this.#stories,
+      sessions: this.#sessions,
       clock: this.#clock,
       random: Math.random,
       logins: this.#logins,
@@ -224,8 +235,9 @@ class Server implements RunningServer {
       clock: this.#clock,
       reserve: this.#config.spool,
       unbounded: (address) => relay.trusts(address),
-      proxies: (address) => proxies.has(address),
-      welcome: (peer, listener) => receiver.welcome(peer, listener),
+      proxies: (address) => proxies.find(address),
+      welcome: (peer, listener, record) => receiver.welcome(peer, listener, record),
+      sessions: this.#sessions,
     });
   }
 
