@@ -298,7 +298,9 @@ export class ConnectionLogins implements Authenticator {
       return { refusal: NEEDS_TLS, decision: { about: "sender", rule: "auth_without_tls false" } };
     }
     if (user === undefined || this.#identity === undefined) {
-      const rule = "a submission listener takes mail from users who have logged in";
+      const rule = user === undefined
+        ? "a submission listener takes mail from users who have logged in"
+        : `user ${user} is not in the file of the users`;
       return { refusal: NEEDS_LOGIN, decision: { about: "sender", rule } };
     }
     // The null reverse-path is nobody's: receipts are sent from it (RFC 8098 §2.1).

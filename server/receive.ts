@@ -28,10 +28,16 @@ import type { Peer } from "../transport/connection.ts";
 import type { BoundAddress } from "../transport/listen.ts";
 import type { SessionRecord, SessionStories } from "../transport/session_stories.ts";
 import { conversationRule } from "./conversation_rules.ts";
-import { type Bringer, type IncomingOptions, IncomingSink, NO_SPACE } from "./incoming.ts";
-import { storageFailure } from "./incoming.ts";
+import {
+  type Bringer,
+  type IncomingOptions,
+  IncomingSink,
+  NO_SPACE,
+  storageFailure,
+} from "./incoming.ts";
 import { inquiries } from "./inquire.ts";
 import type { ConnectionLogins, Logins } from "./logins.ts";
+import { type PlannedMessage, planReceive, type ReceivePlan } from "./plan_receive.ts";
 import { SubmittedSink } from "./submitted.ts";
 
 /** What receiving needs of the server. */
@@ -88,6 +94,11 @@ export class Receiver {
     const session = this.#session(peer, listener, record);
     if (hooks.connect === undefined) return session;
     return this.#askConnect(hooks.connect, peer, record, session);
+  }
+
+  /** What would be said to a client that brought a message. Throws as {@linkcode planReceive} does. */
+  plan(message: PlannedMessage): Promise<ReceivePlan> {
+    return planReceive(message, this.#options);
   }
 
   #session(
