@@ -12,7 +12,7 @@ import { Delivery } from "../deliver.ts";
 import { openClient } from "../deliver/connect.ts";
 import { Holds } from "../deliver/holds.ts";
 import { Pool } from "../deliver/pool.ts";
-import { Stories } from "../history/story.ts";
+import { Stories, type StoryTaker } from "../history/story.ts";
 import { StoryLog } from "../history/story_log.ts";
 import type { Hooks } from "../policy/hooks.ts";
 import { Networks } from "../policy/networks.ts";
@@ -29,6 +29,7 @@ import { Receiver } from "./receive.ts";
 import { Logins } from "./logins.ts";
 import { Routing } from "./routing.ts";
 import { SessionLog } from "./session_log.ts";
+import { openTraces } from "./traces.ts";
 import { type OutgoingMessage, send, type SentMessage } from "./send.ts";
 
 /** What an application adds to the configuration. */
@@ -90,7 +91,8 @@ export async function startServer(config: Config, extras: Extras = {}): Promise<
     const holds = extras.queue === undefined
       ? await Holds.open({ directory: config.spool, clock })
       : Holds.inMemory(clock);
-    return new Server(config, extras, { clock, queue, holds, certificates, userFile });
+    const traces = await openTraces();
+    return new Server(config, extras, { clock, queue, holds, certificates, userFile, traces });
   } catch (error) {
     await queue.close();
     throw error;
@@ -116,6 +118,8 @@ interface Parts {
   readonly holds: Holds;
   readonly certificates: Certificates;
   readonly userFile: UserFile | undefined;
+  /** Takes facts for traces, where somebody wants them. */
+  readonly traces: StoryTaker | undefined;
 }
 
 /** The rooms of a running server. */
@@ -137,7 +141,7 @@ class Server implements RunningServer {
   constructor(
     config: Config,
     { hooks = {}, on }: Extras,
-    { clock, queue, holds, certificates, userFile }: Parts,
+    { clock, queue, holds, certificates, userFile, traces }: Parts,
   ) {
     this.#config = config;
     this.#clock = clock;
@@ -145,6 +149,7 @@ class Server implements RunningServer {
     this.#events = new Events(on);
     this.#sessionLog = new SessionLog(clock);
     this.#stories = new Stories([this.#sessionLog, new StoryLog()]);
+    if (traces !== undefined) this.#stories.add(traces);
     this.#sessions = new SessionStories(this.#stories, clock);
     this.#certificates = certificates;
     this.#routing = new Routing(config, clock, () => this.#transport.addresses);
