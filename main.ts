@@ -116,6 +116,8 @@ function announce(config: Config, server: RunningServer): void {
   for (const address of server.addresses) {
     main.info("listening", { address: String(address), hostname: config.hostname });
   }
+  const { api } = server.control;
+  if (api !== undefined) main.info("the API is served", { address: api });
   main.info("relaying for", { trust: config.trust, localDomains: config.localDomains });
   const { messages, held } = server.counts();
   main.info("spool", { path: config.spool, messages, held });

@@ -36,6 +36,7 @@ export interface Server extends RunningServer {
  * @param options an address to listen on, such as `:2525` (port 0 takes a free one), or everything there is to set
  * @throws {TypeError} for an option that is wrong, naming it
  * @throws {ListenError} when an address cannot be listened on
+ * @throws {ControlListenError} when that of the API cannot
  * @throws {UsersError} when the file of the users cannot be read, or is none
  * @throws {SpoolError} when the spool is held by another process or cannot be used
  */
@@ -45,6 +46,7 @@ export async function start(options: string | StartOptions = {}): Promise<Server
   return {
     addr: server.addresses[0]!,
     addresses: server.addresses,
+    control: server.control,
     counts: () => server.counts(),
     send: (message) => server.send(message),
     on: (event, listener) => server.on(event, listener),
@@ -52,6 +54,8 @@ export async function start(options: string | StartOptions = {}): Promise<Server
   };
 }
 
+export { ControlListenError } from "./control/listener.ts";
+export type { ControlAddresses } from "./server/control.ts";
 export type { MaybePromise } from "./base/maybe_promise.ts";
 export type {
   Certificate,

@@ -165,6 +165,16 @@ export interface DeliverySettings {
   readonly retry: RetrySchedule;
 }
 
+/** The address at which the API is served besides its Unix socket. */
+export interface ApiAddress {
+  /** An IP address or name. */
+  readonly hostname: string;
+  /** 0 picks a free one. */
+  readonly port: number;
+  /** What has to be shown there as `Authorization: Bearer TOKEN`. */
+  readonly token: string;
+}
+
 /** Everything that can be set. */
 export interface Config {
   /** At least one. */
@@ -209,6 +219,10 @@ export interface Config {
   readonly binaryMime: boolean;
   /** How long a stop waits for open transactions and deliveries, ms. */
   readonly stopGrace: number;
+  /** Whether the API is served on a Unix socket in the spool. */
+  readonly control: boolean;
+  /** Where it is served besides; nowhere by default. */
+  readonly api?: ApiAddress;
   /** Bounds on what clients may do. */
   readonly limits: Limits;
   /** How mail leaves. */
@@ -297,6 +311,7 @@ export const DEFAULT_CONFIG: Omit<Config, "hostname"> = {
   scramPlus: false,
   binaryMime: false,
   stopGrace: 30 * SECOND,
+  control: true,
   limits: DEFAULT_LIMITS,
   delivery: DEFAULT_DELIVERY,
 };

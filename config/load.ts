@@ -6,8 +6,15 @@
  * @module
  */
 import type { LogLevel } from "../base/log.ts";
-import type { Certificate, CertificateFiles, Config, DeliverySettings } from "./config.ts";
+import type {
+  ApiAddress,
+  Certificate,
+  CertificateFiles,
+  Config,
+  DeliverySettings,
+} from "./config.ts";
 import { DEFAULT_CONFIG, DEFAULT_DELIVERY } from "./config.ts";
+import { parseToken } from "./api_address.ts";
 import { nameOfMachine } from "./domain_name.ts";
 import { fileSource, readSettingFile } from "./file.ts";
 import { didYouMean } from "./nearest.ts";
@@ -57,6 +64,7 @@ export async function loadConfig(inputs: Inputs): Promise<Loaded> {
     throw new ConfigError([`${where("listen")}: a submission listener needs users`]);
   }
   checkProxies(settings, where);
+  const api = await apiAddress(settings, where);
   const certificateFiles = configuredCertificates(settings, where);
   const certificates: Certificate[] = [];
   for (const { cert, key } of certificateFiles) {
@@ -67,7 +75,10 @@ export async function loadConfig(inputs: Inputs): Promise<Loaded> {
     ? []
     : await readCertificates(settings.ca_file, where("ca_file"));
   return {
-    config: complete(settings, { certificates, certificateFiles }, caCerts, inputs.machineName),
+    config: {
+      ...complete(settings, { certificates, certificateFiles }, caCerts, inputs.machineName),
+      ...(api && { api }),
+    },
     logFormat: settings.log_format ?? "pretty",
     logLevel: settings.log_level ?? "info",
   };
@@ -121,6 +132,23 @@ function checkProxies(
   throw new ConfigError([`${where("listen")}: a listener for proxies needs proxy_hosts as well`]);
 }
 
+/** Where the API is served over TCP, with its token: the one is nothing without the other. */
+async function apiAddress(
+  { api, api_token_file: file }: Settings,
+  where: (key: string) => string,
+): Promise<ApiAddress | undefined> {
+  if (api === undefined && file === undefined) return undefined;
+  if (file === undefined) throw new ConfigError([`${where("api")}: needs api-token-file as well`]);
+  if (api === undefined) throw new ConfigError([`${where("api_token_file")}: needs api as well`]);
+  const text = (await readSettingFile(file, where("api_token_file"))).trim();
+  try {
+    return { ...api, token: parseToken(text) };
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw new ConfigError([`${where("api_token_file")} "${file}": ${error.message}`]);
+  }
+}
+
 /** The files of each certificate and its key, which are given in the same order. */
 function configuredCertificates(
   { tls_cert = [], tls_key = [] }: Settings,
@@ -167,6 +195,7 @@ function complete(
     trustCertificates: settings.trust_certificates ?? DEFAULT_CONFIG.trustCertificates,
     proxyHosts: settings.proxy_hosts ?? DEFAULT_CONFIG.proxyHosts,
     xclientHosts: settings.xclient_hosts ?? DEFAULT_CONFIG.xclientHosts,
+    control: settings.control ?? DEFAULT_CONFIG.control,
     stopGrace: settings.stop_grace ?? DEFAULT_CONFIG.stopGrace,
     limits: { ...DEFAULT_CONFIG.limits, ...settings.limits },
     delivery: deliverySettings(settings, caCerts),

@@ -40,6 +40,8 @@ export const OPTIONS: readonly Option[] = [
   one("dns", "HOST:PORT", "name server; default the system's"),
   one("delivery-port", "N", "port of MX hosts; default 25"),
   toggle("allow-private", "allow next hops on loopback and private addresses"),
+  one("api", "HOST:PORT", "serve the API here besides its socket in the spool; needs a token"),
+  one("api-token-file", "FILE", "the token that has to be shown there"),
   one("log-format", "pretty|json", "default pretty"),
   one("log-level", "LEVEL", "debug, info, warn or error; default info"),
 ];

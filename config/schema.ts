@@ -8,6 +8,7 @@
 import { z } from "zod";
 import type { LogLevel } from "../base/log.ts";
 import type {
+  ApiAddress,
   Config,
   DeliverySettings,
   Limits,
@@ -15,6 +16,7 @@ import type {
   TlsVersion,
   VrfyPolicy,
 } from "./config.ts";
+import { parseApiAddress } from "./api_address.ts";
 import { parseBanner } from "./banner.ts";
 import { parseDomain, parseMailbox } from "./domain_name.ts";
 import { parseFingerprint } from "./fingerprint.ts";
@@ -67,6 +69,12 @@ export interface Settings
   allow_private?: boolean;
   /** See {@linkcode Config.stopGrace}, ms. */
   stop_grace?: number;
+  /** See {@linkcode Config.control}. */
+  control?: boolean;
+  /** See {@linkcode Config.api}; its token comes from the file. */
+  api?: Omit<ApiAddress, "token">;
+  /** The file with the token. */
+  api_token_file?: string;
   /** How log records are written. */
   log_format?: LogFormat;
   /** Which of them are. */
@@ -248,6 +256,9 @@ const root = table({
   delivery_port: whole(1, 65535),
   allow_private: toggle,
   stop_grace: duration(0, LONGEST_WAIT),
+  control: toggle,
+  api: parsed(parseApiAddress),
+  api_token_file: filled,
   log_format: oneOf("pretty", "json"),
   log_level: oneOf("debug", "info", "warn", "error"),
   limits,

@@ -7,9 +7,7 @@
  */
 import type { Clock } from "../base/clock.ts";
 import type { Limits } from "../config/config.ts";
-import { limitRule } from "../config/setting_text.ts";
 import { reply, type SmtpReply } from "../protocol/reply.ts";
-import type { Judgement } from "./judgement.ts";
 import { clientNetwork, RateLimit } from "./rate_limit.ts";
 
 /** The limits that are looked after here. */
@@ -64,28 +62,20 @@ export class Allowance {
   }
 
   /** Counts a MAIL command; gives the refusal when it is one too many. */
-  mail(): Judgement | undefined {
+  mail(): SmtpReply | undefined {
     const { messagesPerConnection, recipientsPerConnection } = this.#bounds;
-    if (this.#messages >= messagesPerConnection) return this.#over(ENOUGH, "messagesPerConnection");
+    if (this.#messages >= messagesPerConnection) return ENOUGH;
     // Looked at here and not at RCPT, so that a message that has begun is not cut into pieces.
-    if (this.#recipients >= recipientsPerConnection) {
-      return this.#over(ENOUGH, "recipientsPerConnection");
-    }
-    if (!this.#messageRate.take(this.#client)) return this.#over(TOO_MUCH_MAIL, "messageRate");
+    if (this.#recipients >= recipientsPerConnection) return ENOUGH;
+    if (!this.#messageRate.take(this.#client)) return TOO_MUCH_MAIL;
     this.#messages++;
     return undefined;
   }
 
   /** Counts an RCPT command, welcome or not; gives the refusal when it is one too many. */
-  rcpt(): Judgement | undefined {
-    if (!this.#recipientRate.take(this.#client)) {
-      return this.#over(TOO_MANY_RECIPIENTS, "recipientRate");
-    }
+  rcpt(): SmtpReply | undefined {
+    if (!this.#recipientRate.take(this.#client)) return TOO_MANY_RECIPIENTS;
     this.#recipients++;
     return undefined;
-  }
-
-  #over(refusal: SmtpReply, limit: keyof ClientBounds): Judgement {
-    return { refusal, decision: { about: "limit", rule: limitRule(limit, this.#bounds) } };
   }
 }

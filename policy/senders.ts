@@ -39,15 +39,12 @@ export function formatSenderRule(rule: SenderRule): string {
   }
 }
 
-/** The rule that lets mail be from a mailbox; undefined where none does. Neither half's case matters. */
-export function ruleForSender(
-  rules: readonly SenderRule[],
-  mailbox: string,
-): SenderRule | undefined {
+/** Whether one of the rules lets mail be from a mailbox. Neither half's case matters. */
+export function maySendFrom(rules: readonly SenderRule[], mailbox: string): boolean {
   const { localPart, domain: written } = splitMailbox(mailbox);
   const domain = canonicalDomain(written) ?? "";
   const comparable = `${localPart.toLowerCase()}@${domain}`;
-  return rules.find((rule) => {
+  return rules.some((rule) => {
     switch (rule.kind) {
       case "any":
         return true;

@@ -22,6 +22,7 @@ import {
   openSpool,
   type SpoolParts,
 } from "./open_spool.ts";
+import { overviewOf } from "./overview.ts";
 import {
   type Claim,
   type CommitOptions,
@@ -178,7 +179,8 @@ export class FileQueue implements Queue {
   }
 
   overview(id: string): Overview | undefined {
-    return this.#list.get(id)?.overview();
+    const entry = this.#list.get(id);
+    return entry && overviewOf(entry);
   }
 
   async read(id: string): Promise<QueuedMessage | undefined> {

@@ -9,7 +9,6 @@
 import type { Clock } from "../base/clock.ts";
 import { log } from "../base/log.ts";
 import { headOf, queueDsn } from "../deliver/notify.ts";
-import type { StoryTaker } from "../history/story.ts";
 import { RETURNED_CONTENT } from "../message/dsn.ts";
 import { isWanted } from "../message/dsn_request.ts";
 import type { IncomingMessage } from "../policy/hooks.ts";
@@ -25,8 +24,6 @@ export interface DeliveredOptions {
   readonly clock: Clock;
   /** A number in [0, 1). */
   readonly random: () => number;
-  /** Told of it. */
-  readonly stories: StoryTaker;
 }
 
 const logger = log("receive");
@@ -34,7 +31,7 @@ const logger = log("receive");
 /** Queues the notification; resolves once it is durable, at once when nobody wants to know. */
 export async function tellDelivered(
   { id, envelope, content }: IncomingMessage,
-  { queue, config, clock, random, stories }: DeliveredOptions,
+  { queue, config, clock, random }: DeliveredOptions,
 ): Promise<void> {
   const { reversePath, dsn, recipients } = envelope;
   const wanted = recipients.flatMap((_, index) => isWanted(dsn, index, "SUCCESS") ? [index] : []);
@@ -50,8 +47,7 @@ export async function tellDelivered(
         reason: { text: "", permanent: true },
       })),
     };
-    const { hostname } = config;
-    await queueDsn(envelope, facts, { queue, hostname, clock, random, stories });
+    await queueDsn(envelope, facts, { queue, hostname: config.hostname, clock, random });
   } catch (error) {
     logger.error("cannot tell a sender that its message was delivered", { id, error });
   }

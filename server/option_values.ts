@@ -62,9 +62,14 @@ export function text<T>(key: string, given: unknown, parse: (text: string) => T)
     return parse(given);
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    // A smarthost's password stays out of errors.
-    throw wrong(key, key === "smarthost" ? withoutUserinfo(given) : given, error.message, error);
+    throw wrong(key, withoutSecret(key, given), error.message, error);
   }
+}
+
+/** A value as an error may show it. */
+function withoutSecret(key: string, given: string): string {
+  if (key === "apiToken") return "…";
+  return key === "smarthost" ? withoutUserinfo(given) : given;
 }
 
 /** A list of texts. */

@@ -17,6 +17,7 @@ import {
   type TlsVersion,
   type VrfyPolicy,
 } from "../config/config.ts";
+import { parseApiAddress, parseToken } from "../config/api_address.ts";
 import { parseBanner } from "../config/banner.ts";
 import { nameOfMachine, parseDomain, parseMailbox } from "../config/domain_name.ts";
 import { parseFingerprint } from "../config/fingerprint.ts";
@@ -91,6 +92,12 @@ export interface StartOptions {
   readonly allowPrivate?: boolean;
   /** PEM certificates of further authorities that next hops may be verified by. */
   readonly caCerts?: readonly string[];
+  /** Whether the API is served on the Unix socket `control.sock` in the spool. Default true. */
+  readonly control?: boolean;
+  /** `HOST:PORT` where it is served over HTTP besides; needs `apiToken`. */
+  readonly api?: string;
+  /** What has to be shown there as `Authorization: Bearer TOKEN`: 16 to 512 characters. */
+  readonly apiToken?: string;
   /** How long `stop()` waits for open transactions and deliveries, ms. */
   readonly stopGrace?: number;
   /** Bounds on clients; what is left out has its default. */
@@ -137,6 +144,9 @@ const OPTIONS: Readonly<Record<keyof StartOptions, true>> = {
   deliveryPort: true,
   allowPrivate: true,
   caCerts: true,
+  control: true,
+  api: true,
+  apiToken: true,
   stopGrace: true,
   limits: true,
   delivery: true,
@@ -203,10 +213,22 @@ export function configOf(options: StartOptions): Config {
       DEFAULT_CONFIG.tlsMinVersion,
     trustCertificates: texts("trustCertificates", options.trustCertificates, parseFingerprint) ??
       DEFAULT_CONFIG.trustCertificates,
+    control: toggle("control", options.control) ?? DEFAULT_CONFIG.control,
+    ...apiOf(options),
     stopGrace: wait("stopGrace", options.stopGrace) ?? DEFAULT_CONFIG.stopGrace,
     limits: numbers("limits", options.limits, DEFAULT_CONFIG.limits),
     delivery: deliverySettings(options),
   };
+}
+
+/** The one is nothing without the other. */
+function apiOf(options: StartOptions): Pick<Config, "api"> {
+  const address = text("api", options.api, parseApiAddress);
+  const token = text("apiToken", options.apiToken, parseToken);
+  if (address === undefined && token === undefined) return {};
+  if (token === undefined) throw new TypeError("api: needs apiToken as well");
+  if (address === undefined) throw new TypeError("apiToken: needs api as well");
+  return { api: { ...address, token } };
 }
 
 function listenAddresses(given: StartOptions["listen"]): readonly ListenAddress[] {

@@ -5,14 +5,22 @@
  *
  * @module
  */
+import manifest from "../deno.json" with { type: "json" };
 import { type Clock, systemClock } from "../base/clock.ts";
 import { log } from "../base/log.ts";
 import type { Config } from "../config/config.ts";
+import { Audience } from "../control/events.ts";
+import { Summaries } from "../control/summary.ts";
+import type { ControlTarget } from "../control/target.ts";
 import { Delivery } from "../deliver.ts";
+import { AddressGuard } from "../deliver/address_guard.ts";
 import { openClient } from "../deliver/connect.ts";
+import { DnsResolver } from "../deliver/dns.ts";
 import { Holds } from "../deliver/holds.ts";
 import { Pool } from "../deliver/pool.ts";
-import { Stories, type StoryTaker } from "../history/story.ts";
+import { route } from "../deliver/route.ts";
+import { UnverifiableHosts } from "../deliver/unverifiable.ts";
+import { Stories } from "../history/story.ts";
 import { StoryLog } from "../history/story_log.ts";
 import type { Hooks } from "../policy/hooks.ts";
 import { Networks } from "../policy/networks.ts";
@@ -22,14 +30,11 @@ import { FileQueue } from "../queue/file_queue.ts";
 import type { Queue, QueueCounts } from "../queue/queue.ts";
 import { type BoundAddress, Transport } from "../transport.ts";
 import { Deadlines } from "../transport/deadlines.ts";
-import { SessionStories } from "../transport/session_stories.ts";
 import { Certificates } from "./certificates.ts";
+import { Control, type ControlAddresses } from "./control.ts";
 import { Events, type Listeners, type ServerEvents } from "./events.ts";
 import { Receiver } from "./receive.ts";
 import { Logins } from "./logins.ts";
-import { Routing } from "./routing.ts";
-import { SessionLog } from "./session_log.ts";
-import { openTraces } from "./traces.ts";
 import { type OutgoingMessage, send, type SentMessage } from "./send.ts";
 
 /** What an application adds to the configuration. */
@@ -46,6 +51,8 @@ export interface Extras {
 
 /** A server that runs. */
 export interface RunningServer {
+  /** Where its API is. */
+  readonly control: ControlAddresses;
   /** Where it listens, in the order of the configuration. */
   readonly addresses: readonly BoundAddress[];
   /** How much is in the queue. */
@@ -81,6 +88,7 @@ function randomOctets(length: number): Uint8Array<ArrayBuffer> {
  * @throws {UsersError} when the file of the users cannot be read, or is none
  * @throws {SpoolError} when the spool is held by another process or cannot be used
  * @throws {ListenError} when an address cannot be listened on
+ * @throws {ControlListenError} when that of the API cannot
  */
 export async function startServer(config: Config, extras: Extras = {}): Promise<RunningServer> {
   const clock = extras.clock ?? systemClock;
@@ -91,8 +99,9 @@ export async function startServer(config: Config, extras: Extras = {}): Promise<
     const holds = extras.queue === undefined
       ? await Holds.open({ directory: config.spool, clock })
       : Holds.inMemory(clock);
-    const traces = await openTraces();
-    return new Server(config, extras, { clock, queue, holds, certificates, userFile, traces });
+    const server = new Server(config, extras, { clock, queue, holds, certificates, userFile });
+    await server.openControl(extras);
+    return server;
   } catch (error) {
     await queue.close();
     throw error;
@@ -118,8 +127,6 @@ interface Parts {
   readonly holds: Holds;
   readonly certificates: Certificates;
   readonly userFile: UserFile | undefined;
-  /** Takes facts for traces, where somebody wants them. */
-  readonly traces: StoryTaker | undefined;
 }
 
 /** The rooms of a running server. */
@@ -128,37 +135,47 @@ class Server implements RunningServer {
   readonly #clock: Clock;
   readonly #queue: Queue;
   readonly #events: Events;
-  readonly #sessionLog: SessionLog;
-  readonly #stories: Stories;
-  readonly #sessions: SessionStories;
+  readonly #stories = new Stories([new StoryLog()]);
   readonly #certificates: Certificates;
   readonly #logins: Logins;
   readonly #transport: Transport;
-  readonly #routing: Routing;
+  readonly #resolver: DnsResolver;
   readonly #delivery: Delivery;
+  #control: Control | undefined;
   #stopped: Promise<void> | undefined;
 
   constructor(
     config: Config,
     { hooks = {}, on }: Extras,
-    { clock, queue, holds, certificates, userFile, traces }: Parts,
+    { clock, queue, holds, certificates, userFile }: Parts,
   ) {
     this.#config = config;
     this.#clock = clock;
     this.#queue = queue;
     this.#events = new Events(on);
-    this.#sessionLog = new SessionLog(clock);
-    this.#stories = new Stories([this.#sessionLog, new StoryLog()]);
-    if (traces !== undefined) this.#stories.add(traces);
-    this.#sessions = new SessionStories(this.#stories, clock);
     this.#certificates = certificates;
-    this.#routing = new Routing(config, clock, () => this.#transport.addresses);
+    this.#resolver = new DnsResolver({ nameServer: config.delivery.dns, clock });
     this.#logins = new Logins({ config, userFile, hooks, clock, random: randomOctets });
     this.#transport = this.#listen(hooks);
     this.#delivery = this.#prepareDelivery(holds);
     this.#transport.start();
     this.#delivery.start(config.hold);
     this.#certificates.watch();
+  }
+
+  /** Begins to answer the API. A server with a queue of the application's own has no spool to have a socket in. */
+  async openControl({ queue }: Extras): Promise<void> {
+    const config = { ...this.#config, control: this.#config.control && queue === undefined };
+    try {
+      this.#control = await Control.open(config, this.#controlTarget());
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  get control(): ControlAddresses {
+    return this.#control?.addresses ?? {};
   }
 
   get addresses(): readonly BoundAddress[] {
@@ -174,7 +191,6 @@ class Server implements RunningServer {
     return send(message, {
       queue: this.#queue,
       events: this.#events,
-      stories: this.#stories,
       hostname: this.#config.hostname,
       clock: this.#clock,
       messageSize: this.#config.limits.messageSize,
@@ -195,14 +211,14 @@ class Server implements RunningServer {
 
   async #stop(): Promise<void> {
     const { stopGrace } = this.#config;
+    await this.#control?.stop();
     this.#logins.stop();
     // Whatever is being looked up when the grace is over would hold its delivery up.
-    const cancel = this.#clock.after(stopGrace, () => this.#routing.close());
+    const cancel = this.#clock.after(stopGrace, () => this.#resolver.close());
     await Promise.all([this.#transport.stop(stopGrace), this.#delivery.stop(stopGrace)]);
     cancel();
-    this.#routing.close();
+    this.#resolver.close();
     await this.#certificates.stop();
-    this.#sessionLog.close();
     await this.#closeQueue();
   }
 
@@ -225,8 +241,6 @@ class Server implements RunningServer {
       relay,
       hooks,
       events: this.#events,
-      stories: this.#stories,
-      sessions: this.#sessions,
       clock: this.#clock,
       random: Math.random,
       logins: this.#logins,
@@ -240,9 +254,8 @@ class Server implements RunningServer {
       clock: this.#clock,
       reserve: this.#config.spool,
       unbounded: (address) => relay.trusts(address),
-      proxies: (address) => proxies.find(address),
-      welcome: (peer, listener, record) => receiver.welcome(peer, listener, record),
-      sessions: this.#sessions,
+      proxies: (address) => proxies.has(address),
+      welcome: (peer, listener) => receiver.welcome(peer, listener),
     });
   }
 
@@ -252,11 +265,36 @@ class Server implements RunningServer {
     return steering.isAllHeld ? undefined : steering.retry(domain);
   }
 
+  #controlTarget(): ControlTarget {
+    const parts = { clock: this.#clock, queue: this.#queue, stories: this.#stories };
+    const { hostname, limits } = this.#config;
+    return {
+      ...parts,
+      summaries: new Summaries(this.#queue, this.#clock),
+      audience: new Audience(parts),
+      steering: this.#delivery.steering,
+      version: manifest.version,
+      hostname,
+      messageSize: limits.messageSize,
+      startedAt: this.#clock.now(),
+      notReady: () => this.#notReady(),
+      bring: (message) => this.send(message),
+    };
+  }
+
+  #notReady(): string[] {
+    if (this.#stopped) return ["the server is stopping"];
+    return this.#queue.hasRoom(0) ? [] : ["space is low for the spool"];
+  }
+
   #prepareDelivery(holds: Holds): Delivery {
     const { delivery: settings, hostname } = this.#config;
     const clock = this.#clock;
     const deadlines = new Deadlines(clock);
-    const { unverifiable } = this.#routing;
+    const listeners = () => this.#transport.addresses;
+    const guard = new AddressGuard({ allowPrivate: settings.allowPrivate, listeners, clock });
+    const routing = { resolver: this.#resolver, settings, hostname, guard, random: Math.random };
+    const unverifiable = new UnverifiableHosts(clock);
     const connecting = { hostname, settings, deadlines, clock, unverifiable };
     return new Delivery({
       queue: this.#queue,
@@ -264,7 +302,7 @@ class Server implements RunningServer {
       hostname,
       clock,
       random: Math.random,
-      route: this.#routing.route,
+      route: (destination, requireTls) => route(destination, routing, requireTls),
       open: (host, signal, requireTls) => openClient(host, { ...connecting, signal, requireTls }),
       pool: new Pool({ idleTimeout: settings.idleTimeout, clock }),
       stories: this.#stories,

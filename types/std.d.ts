@@ -75,5 +75,4 @@ declare module "@std/fmt/colors" {
 
 declare module "@std/ulid" {
   export function ulid(seedTime?: number): string;
-  export function decodeTime(ulid: string): number;
 }

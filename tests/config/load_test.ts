@@ -121,9 +121,35 @@ Deno.test("every flag has a variable and a key, and all three set the same thing
     assertEquals(await config({ toml }), byFlag);
     assertEquals(JSON.stringify(byFlag) === JSON.stringify(plain), false, option.flag);
   }
-  const others = ["tls_cert", "tls_key", "log_format", "log_level"];
+  const others = ["api", "api_token_file", "tls_cert", "tls_key", "log_format", "log_level"];
   assertEquals([...Object.keys(samples), ...others].sort(), KEYED_OPTIONS.map(keyOf).sort());
 });
+
+Deno.test("the API's address comes with the token of a file, and one is nothing without the other", () =>
+  withTempDir(async (directory) => {
+    const file = `${directory}/token`;
+    await Deno.writeTextFile(file, "0123456789abcdef\n");
+    const api = ["--api", "127.0.0.1:8026"];
+    const token = ["--api-token-file", file];
+    const expected = { hostname: "127.0.0.1", port: 8026, token: "0123456789abcdef" };
+    assertEquals((await config({ args: [...api, ...token] })).api, expected);
+    assertEquals(await problems({ args: api }), ["--api: needs api-token-file as well"]);
+    assertEquals(await problems({ args: token }), ["--api-token-file: needs api as well"]);
+    const everywhere = await problems({ args: ["--api", ":8026", ...token] });
+    assertEquals(everywhere, ['--api ":8026": expected HOST:PORT, such as 127.0.0.1:8026']);
+  }));
+
+Deno.test("a file that holds no token is told without what it holds", () =>
+  withTempDir(async (directory) => {
+    const file = `${directory}/token`;
+    const args = ["--api", "127.0.0.1:8026", "--api-token-file", file];
+    for (const content of ["", "too-short", "with spaces in it, but long", "x".repeat(513)]) {
+      await Deno.writeTextFile(file, content);
+      assertEquals(await problems({ args }), [
+        `--api-token-file "${file}": expected a token: 16 to 512 letters, digits and - . _ ~ + / on one line`,
+      ]);
+    }
+  }));
 
 Deno.test("every option is a key of the file, but for the one that names the file", () => {
   const keys = new Set(knownKeys([]));

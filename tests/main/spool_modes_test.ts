@@ -69,7 +69,7 @@ for (const umask of [0o000, 0o022, 0o077]) {
           await withServer(flags, async (serving) => {
             await bring(serving, "Subject: small\r\n");
             await bring(serving, LARGE);
-            const kinds = [...KINDS, "*.eml", "journal/*.jsonl"].sort();
+            const kinds = [...KINDS, "*.eml", "control.sock", "journal/*.jsonl"].sort();
             assertEquals(await assertClosed(spool), kinds);
             await stop(serving);
           });

@@ -47,6 +47,7 @@ Deno.test("every option finds its place, and what a table leaves out has its def
     deliveryPort: 2526,
     allowPrivate: true,
     caCerts: [CERTIFICATE.cert],
+    control: true,
     stopGrace: 0,
     limits: { recipients: 5, dataRate: undefined },
     delivery: { concurrency: 7 },
@@ -79,6 +80,7 @@ Deno.test("every option finds its place, and what a table leaves out has its def
     banner: "ESMTP no spam",
     vrfy: "trusted",
     forbidUnauthPipelining: false,
+    control: true,
     stopGrace: 0,
     limits: { ...DEFAULT_CONFIG.limits, recipients: 5 },
     delivery: {

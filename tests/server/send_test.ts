@@ -32,7 +32,6 @@ function sendTo(
   const options = {
     queue,
     events,
-    stories: { take: () => {} },
     hostname: "mx.example.org",
     clock: new TestClock(),
     messageSize,

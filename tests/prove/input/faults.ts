@@ -110,7 +110,7 @@ export const SERVER_FAULTS: readonly Fault[] = [
   },
   {
     name: "keeps a message that it refuses",
-    file: "server/incoming.ts",
+    file: "server/receive.ts",
     original: "if (this.#refusal) return this.#draft.abort();",
     planted: "if (this.#refusal) return this.#commit();",
   },

@@ -1,0 +1,144 @@
+/**
+ * Steers messages in the queue, one or a hundred thousand: a few at a time, so that
+ * they share their disk syncs, with the count as it grows. What a message could not
+ * be steered for is told and stops nothing; a client that goes away ends it between
+ * two messages.
+ *
+ * @module
+ */
+import { z } from "zod";
+import { log } from "../base/log.ts";
+import { forEachLimited } from "../queue/concurrency.ts";
+import type { Steering, SteerOutcome } from "../queue/queue.ts";
+import type { Action } from "./action.ts";
+import { messageId } from "./answer_schemas.ts";
+import { testOf } from "./filter.ts";
+import { Problem } from "./problem.ts";
+import { breathe, inSlices } from "./slices.ts";
+import type { ControlTarget } from "./target.ts";
+
+/** How many messages are steered at a time. */
+const AT_ONCE = 64;
+/** How long a message that is being delivered is waited for, ms. */
+const WAIT = 5000;
+/** After as many messages the count is told. */
+const TOLD_EACH = 1000;
+/** The most messages that are named among those that were not steered. */
+const MOST_NAMED = 100;
+/** The longest account of the particulars, characters. */
+const LONGEST_DETAIL = 1000;
+
+const logger = log("control");
+
+/** What came of it so far. */
+export const actionResult = z.object({
+  matched: z.int().describe("How many messages are meant"),
+  done: z.int(),
+  busy: z.int().describe("Being delivered, and not given back in time"),
+  gone: z.int().describe("Not in the queue any more"),
+  captured: z.int().describe("Captured: such can only be removed"),
+  failed: z.int().describe("Could not be recorded: see the log"),
+  notDone: z.array(z.object({
+    id: messageId,
+    outcome: z.enum(["busy", "gone", "captured", "failed"]),
+  })).describe(`The first ${MOST_NAMED} that were not steered`),
+  over: z.boolean().describe("False in all lines but the last"),
+}).meta({ id: "ActionResult" });
+
+/** What came of it so far. */
+export type ActionResult = z.output<typeof actionResult>;
+
+/** One request to steer. */
+export interface SteerRequest {
+  readonly action: Action;
+  readonly steering: Steering;
+  readonly target: ControlTarget;
+  /** Who asks. */
+  readonly by: string;
+  /** Ends it. */
+  readonly signal: AbortSignal;
+}
+
+/** Does it; gives the count now and then, and at the end with `over`. @throws {Problem} unless it says for which messages */
+export async function* act(request: SteerRequest): AsyncGenerator<ActionResult> {
+  const { action, target, signal } = request;
+  const ids = await idsOf(action, target, signal);
+  const tally = new Tally(ids.length);
+  for (let at = 0; at < ids.length && !action.dryRun && !signal.aborted; at += TOLD_EACH) {
+    if (at > 0) yield tally.result(false);
+    await forEachLimited(ids.slice(at, at + TOLD_EACH), AT_ONCE, async (id) => {
+      if (!signal.aborted) tally.add(id, await steer(id, request));
+    });
+    await breathe();
+  }
+  target.summaries.outdate();
+  yield tally.result(true);
+}
+
+/** The messages that are meant. @throws {Problem} unless they are named in one way */
+async function idsOf(
+  { ids, filter }: Action,
+  { queue, clock }: ControlTarget,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  if ((ids === undefined) === (filter === undefined)) {
+    throw new Problem("bad_request", "expected either ids or a filter", { key: "ids" });
+  }
+  if (ids !== undefined) return [...new Set(ids)];
+  const matches = testOf(filter!, clock.now());
+  const found: string[] = [];
+  await inSlices(queue.overviews(), (overview) => {
+    if (matches(overview)) found.push(overview.id);
+  }, signal);
+  return found;
+}
+
+/** Steers one message; what is done is told. */
+async function steer(
+  id: string,
+  { target, by, action, steering }: SteerRequest,
+): Promise<SteerOutcome | "failed"> {
+  const { kind } = steering;
+  try {
+    const outcome = await target.queue.steer(id, steering, WAIT);
+    if (outcome !== "done") return outcome;
+  } catch (error) {
+    logger.error("a message could not be steered", { id, action: kind, error });
+    return "failed";
+  }
+  const detail = detailOf(action);
+  const at = target.clock.now();
+  target.stories.take({ kind: "steered", at, id, action: kind, by, ...(detail && { detail }) });
+  return "done";
+}
+
+/** The particulars of an action in one line; undefined when there are none. */
+function detailOf({ reason, nextHop, recipients = {} }: Action): string | undefined {
+  const parts = [
+    ...(reason === undefined ? [] : [reason]),
+    ...(nextHop === undefined ? [] : [nextHop === null ? "to its domains" : `to ${nextHop}`]),
+    ...Object.entries(recipients).map(([from, to]) => `${from} is ${to} now`),
+  ];
+  return parts.length === 0 ? undefined : parts.join(", ").slice(0, LONGEST_DETAIL);
+}
+
+/** Counts what came of it. */
+class Tally {
+  readonly #matched: number;
+  readonly #counts = { done: 0, busy: 0, gone: 0, captured: 0, failed: 0 };
+  readonly #notDone: ActionResult["notDone"] = [];
+
+  constructor(matched: number) {
+    this.#matched = matched;
+  }
+
+  add(id: string, outcome: SteerOutcome | "failed"): void {
+    this.#counts[outcome]++;
+    if (outcome === "done" || this.#notDone.length >= MOST_NAMED) return;
+    this.#notDone.push({ id, outcome });
+  }
+
+  result(over: boolean): ActionResult {
+    return { matched: this.#matched, ...this.#counts, notDone: [...this.#notDone], over };
+  }
+}

@@ -1,0 +1,35 @@
+/**
+ * Goes through much without holding up who else has something to do: works for a
+ * few milliseconds, then lets the others run.
+ *
+ * @module
+ */
+
+/** How long one goes on before the others run, ms: a connection that waits as long does not notice. */
+const SLICE = 4;
+
+/** How many steps go without a look at the time, which costs about as much as one. */
+const STEPS = 64;
+
+/** Lets everything run that is ready to. */
+export function breathe(): Promise<void> {
+  // A timer of 0 ms waits for 1 ms; a message does not.
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Does something with every item; the collection may change meanwhile as far as its iterator can bear it. */
+export async function inSlices<T>(
+  items: Iterable<T>,
+  each: (item: T) => void,
+  signal?: AbortSignal,
+): Promise<void> {
+  let step = 0;
+  let began = performance.now();
+  for (const item of items) {
+    each(item);
+    if (++step % STEPS > 0 || performance.now() - began < SLICE) continue;
+    signal?.throwIfAborted();
+    await breathe();
+    began = performance.now();
+  }
+}

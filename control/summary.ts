@@ -1,0 +1,133 @@
+/**
+ * The queue by destination: how much waits for each, since when, and why. It takes a
+ * look at every message, so it is made for all who ask at about the same time at
+ * once, and kept for so long that it never takes more than a small share of the time.
+ *
+ * @module
+ */
+import type { Clock } from "../base/clock.ts";
+import type { MessageState, Overview, Queue, QueueCounts } from "../queue/queue.ts";
+import { destinationsOf } from "./filter.ts";
+import { inSlices } from "./slices.ts";
+
+/** What waits for a destination; a message with recipients in several counts for each. */
+export interface DestinationSummary {
+  /** The domain, or the next hop that its messages were redirected to. */
+  readonly destination: string;
+  readonly messages: number;
+  /** Of these, by what they do; what none does is absent. */
+  readonly states: Partial<Record<MessageState, number>>;
+  /** Octets of content. */
+  readonly size: number;
+  /** When the oldest arrived, ms since 1970. */
+  readonly oldest: number;
+  /** When the first is due, ms since 1970; absent while all are held. */
+  readonly due?: number;
+  /** The last error of the oldest that has one. */
+  readonly lastError?: string;
+}
+
+/** The queue by destination. */
+export interface QueueSummary {
+  /** When it was begun, ms since 1970. */
+  readonly at: number;
+  readonly counts: QueueCounts;
+  /** Most messages first. */
+  readonly destinations: readonly DestinationSummary[];
+}
+
+/** A summary took this share of the time at most, of one that asks without end. */
+const SHARE = 0.04;
+
+/** What is known of a destination while the messages are gone through. */
+interface Gathered {
+  messages: number;
+  readonly states: Partial<Record<MessageState, number>>;
+  size: number;
+  oldest: number;
+  due: number;
+  lastError?: string;
+  /** When the message arrived that it is from. */
+  errorSince: number;
+}
+
+/** Makes summaries of one queue. */
+export class Summaries {
+  readonly #queue: Queue;
+  readonly #clock: Clock;
+  #latest: Promise<QueueSummary> | undefined;
+  /** Until when the latest is good, by `performance.now()`. */
+  #goodUntil = -Infinity;
+
+  constructor(queue: Queue, clock: Clock) {
+    this.#queue = queue;
+    this.#clock = clock;
+  }
+
+  /** The summary: a new one, or one that was begun not long ago. */
+  get(): Promise<QueueSummary> {
+    if (this.#latest === undefined || performance.now() >= this.#goodUntil) {
+      this.#goodUntil = Infinity;
+      this.#latest = this.#make();
+    }
+    return this.#latest;
+  }
+
+  /** Something was steered: what was known is no longer true. */
+  outdate(): void {
+    if (this.#goodUntil < Infinity) this.#latest = undefined;
+  }
+
+  async #make(): Promise<QueueSummary> {
+    const began = performance.now();
+    try {
+      return await summaryOf(this.#queue, this.#clock.now());
+    } finally {
+      const ended = performance.now();
+      this.#goodUntil = ended + (ended - began) / SHARE;
+    }
+  }
+}
+
+/** The summary of a queue as of `now`, ms since 1970. */
+async function summaryOf(queue: Queue, now: number): Promise<QueueSummary> {
+  const found = new Map<string, Gathered>();
+  await inSlices(queue.overviews(), (overview) => {
+    for (const destination of destinationsOf(overview)) gather(found, destination, overview);
+  });
+  const destinations = [...found].map(([destination, gathered]) => shown(destination, gathered));
+  destinations.sort((a, b) => b.messages - a.messages || (a.destination < b.destination ? -1 : 1));
+  return { at: now, counts: queue.counts(), destinations };
+}
+
+function gather(found: Map<string, Gathered>, destination: string, overview: Overview): void {
+  let at = found.get(destination);
+  if (at === undefined) {
+    at = {
+      messages: 0,
+      states: {},
+      size: 0,
+      oldest: Infinity,
+      due: Infinity,
+      errorSince: Infinity,
+    };
+    found.set(destination, at);
+  }
+  at.messages++;
+  at.states[overview.state] = (at.states[overview.state] ?? 0) + 1;
+  at.size += overview.size;
+  at.oldest = Math.min(at.oldest, overview.arrived);
+  at.due = Math.min(at.due, overview.due);
+  if (overview.lastError === undefined || overview.arrived >= at.errorSince) return;
+  at.lastError = overview.lastError;
+  at.errorSince = overview.arrived;
+}
+
+function shown(destination: string, gathered: Gathered): DestinationSummary {
+  const { messages, states, size, oldest, due, lastError } = gathered;
+  return {
+    ...{ destination, messages, states, size, oldest },
+    ...(due < Infinity && { due }),
+    ...(lastError !== undefined && { lastError }),
+  };
+}
