@@ -22,7 +22,6 @@ import {
   openSpool,
   type SpoolParts,
 } from "./open_spool.ts";
-import { overviewOf } from "./overview.ts";
 import {
   type Claim,
   type CommitOptions,
@@ -179,8 +178,7 @@ export class FileQueue implements Queue {
   }
 
   overview(id: string): Overview | undefined {
-    const entry = this.#list.get(id);
-    return entry && overviewOf(entry);
+    return this.#list.get(id)?.overview();
   }
 
   async read(id: string): Promise<QueuedMessage | undefined> {

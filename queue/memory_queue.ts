@@ -10,6 +10,7 @@ import type { Clock } from "../base/clock.ts";
 import { hasEightBit } from "../base/scan.ts";
 import type { Envelope } from "../message/envelope.ts";
 import { memoryContent } from "./content.ts";
+import { Entry } from "./entry.ts";
 import { newId } from "./id.ts";
 import { LiveClaim } from "./live_claim.ts";
 import {
@@ -28,13 +29,18 @@ import {
 } from "./queue.ts";
 import { applySettlement, isFinished, newMessage } from "./state.ts";
 import { isSteerable, steered } from "./steering.ts";
-import { overviewOf } from "./overview.ts";
-import { type Entry, entryOf, WaitingList } from "./waiting_list.ts";
+import { WaitingList } from "./waiting_list.ts";
 
 /** A message of the queue, whole. */
-interface MemoryEntry extends Entry {
+class MemoryEntry extends Entry {
   message: QueuedMessage;
   readonly content: Content;
+
+  constructor(message: QueuedMessage, content: Content, now: number) {
+    super(message, now);
+    this.message = message;
+    this.content = content;
+  }
 }
 
 /** A queue that forgets everything when it is closed. */
@@ -85,8 +91,7 @@ export class MemoryQueue implements Queue {
   }
 
   overview(id: string): Overview | undefined {
-    const entry = this.#list.get(id);
-    return entry && overviewOf(entry);
+    return this.#list.get(id)?.overview();
   }
 
   read(id: string): Promise<QueuedMessage | undefined> {
@@ -135,7 +140,7 @@ export class MemoryQueue implements Queue {
     const now = this.#clock.now();
     const facts = { size: bytes.length, eightBit: hasEightBit(bytes) };
     const message = newMessage(id, now, envelope, facts, options);
-    this.#list.add({ ...entryOf(message, now), message, content: memoryContent(bytes) });
+    this.#list.add(new MemoryEntry(message, memoryContent(bytes), now));
     return message;
   }
 

@@ -13,12 +13,10 @@ import type { Files } from "./files.ts";
 import { isId } from "./id.ts";
 import type { Segment } from "./journal.ts";
 import type { MessageFile, MessageFiles } from "./message_files.ts";
-import type { QueuedMessage } from "./queue.ts";
 import { contentFileName } from "./record.ts";
 import { type Replayed, replayJournal } from "./replay.ts";
 import { messageOf } from "./storage_error.ts";
-import { IN_FILE, type Place, type SpoolEntry } from "./spool_entry.ts";
-import { entryOf } from "./waiting_list.ts";
+import { IN_FILE, type Place, SpoolEntry } from "./spool_entry.ts";
 
 /** How many message files are read at a time: enough to keep a core busy, few enough to let mail in between. */
 const READ_AT_ONCE = 8;
@@ -56,17 +54,6 @@ export interface Recovered {
 
 /** Takes in a message that was found. */
 type TakeEntry = (entry: SpoolEntry) => void;
-
-/** An entry for a message that is on disk only. */
-export function spoolEntry(
-  message: QueuedMessage,
-  now: number,
-  place: Place,
-  hasFiles: boolean,
-): SpoolEntry {
-  const stored = undefined;
-  return { ...entryOf(message, now), place, hasFiles, stored, cost: 0, unrecorded: false };
-}
 
 /** The ids of the files in the spool, by what they are. */
 interface Listing {
@@ -183,7 +170,7 @@ class Recovery {
       return await this.#setAside(id, "A message's content is missing");
     }
     if (contentInFile) this.#named.add(id);
-    take(spoolEntry(found.message, this.#now, IN_FILE, true));
+    take(new SpoolEntry(found.message, this.#now, IN_FILE, true));
   }
 
   /** A message that is in the journal only. */
@@ -195,7 +182,7 @@ class Recovery {
     if (contentInFile) this.#named.add(id);
     position.segment.needed.add(id);
     const place: Place = { kind: "journal", position };
-    take(spoolEntry(message, this.#now, place, contentInFile));
+    take(new SpoolEntry(message, this.#now, place, contentInFile));
   }
 
   /** Removes content that nothing names; where a record was lost that may have named it, it is kept aside. */

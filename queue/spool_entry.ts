@@ -6,8 +6,8 @@
  */
 import type { Bytes } from "../base/bytes.ts";
 import type { SharedTask } from "./concurrency.ts";
+import { Entry } from "./entry.ts";
 import type { Position } from "./journal.ts";
-import type { Entry } from "./waiting_list.ts";
 import type { QueuedMessage } from "./queue.ts";
 
 /** Where the durable form of a message is. */
@@ -27,19 +27,26 @@ export interface Stored {
 }
 
 /** A message of the file store. */
-export interface SpoolEntry extends Entry {
+export class SpoolEntry extends Entry {
   /** Where its durable form is. */
   place: Place;
   /** Whether the directory may hold files of it. */
   hasFiles: boolean;
   /** The message in memory: while it is claimed, kept within the budget, or newer than on disk. */
-  stored?: Stored;
+  stored: Stored | undefined = undefined;
   /** What is counted for it against the budget, octets. */
-  cost: number;
+  cost = 0;
   /** Whether `stored` is newer than what is durable. */
-  unrecorded: boolean;
-  /** Writes its state to disk, once for all who wait. */
-  recording?: SharedTask;
+  unrecorded = false;
+  /** Writes its state to disk, once for all who wait; there only while that may be. */
+  declare recording?: SharedTask;
   /** Resolves when a claim that was released meanwhile is given back. */
-  givingBack?: Promise<void>;
+  declare givingBack?: Promise<void>;
+
+  /** The entry of a message that is on disk only, as of `now`, ms since 1970. */
+  constructor(message: QueuedMessage, now: number, place: Place, hasFiles: boolean) {
+    super(message, now);
+    this.place = place;
+    this.hasFiles = hasFiles;
+  }
 }

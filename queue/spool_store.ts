@@ -16,8 +16,7 @@ import type { Journal, Position, Segment } from "./journal.ts";
 import type { MessageFile, MessageFiles } from "./message_files.ts";
 import type { Content, QueuedMessage } from "./queue.ts";
 import { contentFileName, queuedText, readRecord } from "./record.ts";
-import { spoolEntry } from "./recover.ts";
-import { IN_FILE, type Place, type SpoolEntry, type Stored } from "./spool_entry.ts";
+import { IN_FILE, type Place, SpoolEntry, type Stored } from "./spool_entry.ts";
 import { messageOf, storageError } from "./storage_error.ts";
 
 /** A message cannot be used: it, or its content, is damaged or gone. Trying again is pointless. */
@@ -61,11 +60,11 @@ export class SpoolStore {
     const { journal, messageFiles, clock } = this.#parts;
     if (message.held) {
       await messageFiles.write(message, inline?.text);
-      return spoolEntry(message, clock.now(), IN_FILE, true);
+      return new SpoolEntry(message, clock.now(), IN_FILE, true);
     }
     const position = await journal.append(message.id, queuedText(message, inline?.text));
     const place: Place = { kind: "journal", position };
-    const entry = spoolEntry(message, clock.now(), place, inline === undefined);
+    const entry = new SpoolEntry(message, clock.now(), place, inline === undefined);
     this.#keep(entry, { message, content: inline?.bytes });
     return entry;
   }

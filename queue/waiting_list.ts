@@ -6,42 +6,11 @@
  * @module
  */
 import type { Clock } from "../base/clock.ts";
-import { DueHeap, type HeapEntry } from "./due_heap.ts";
+import { DueHeap } from "./due_heap.ts";
+import type { Entry } from "./entry.ts";
 import { Heirs } from "./heirs.ts";
 import { HostWaiters } from "./host_waiters.ts";
-import { type Facts, factsOf, overviewOf } from "./overview.ts";
 import type { MessageState, Overview, QueuedMessage } from "./queue.ts";
-
-/** One message of the list. Stores add what they need to find it. */
-export interface Entry extends Facts, HeapEntry {
-  /** The message's id. */
-  readonly id: string;
-  /** Octets of content. */
-  readonly size: number;
-  /** When it is due, ms since 1970; Infinity while it is held. */
-  due: number;
-  /** Whether somebody has it. */
-  claimed: boolean;
-  /** Made due, or claimed, before its time. */
-  early: boolean;
-}
-
-/** The entry of a message as of `now` (ms since 1970). */
-export function entryOf(message: QueuedMessage, now: number): Entry {
-  const { id, size } = message;
-  const facts = factsOf(message, now);
-  return { id, size, ...facts, order: 0, position: -1, claimed: false, early: false };
-}
-
-/** Whether a message is delivered only when somebody releases it. */
-function isHeld({ rest }: Entry): boolean {
-  return rest === "held" || rest === "captured";
-}
-
-/** What a message does now. */
-function stateOf(entry: Entry): MessageState {
-  return entry.claimed ? "active" : entry.rest;
-}
 
 /** The messages of a queue, in memory. */
 export class WaitingList<E extends Entry> {
@@ -84,7 +53,7 @@ export class WaitingList<E extends Entry> {
   remove(entry: E): void {
     if (!this.#entries.delete(entry.id)) return;
     this.#unschedule(entry);
-    this.#counts[stateOf(entry)]--;
+    this.#counts[entry.state]--;
     this.#heirs.dismiss(entry.id, "gone");
   }
 
@@ -104,7 +73,7 @@ export class WaitingList<E extends Entry> {
   /** Claims one entry, due or not; undefined when it is not there, held or claimed. */
   take(id: string): E | undefined {
     const entry = this.#entries.get(id);
-    if (entry === undefined || isHeld(entry) || entry.claimed) return undefined;
+    if (entry === undefined || entry.isHeld || entry.claimed) return undefined;
     this.#claim(entry);
     entry.early = true;
     return entry;
@@ -142,15 +111,14 @@ export class WaitingList<E extends Entry> {
 
   /** Gives a claimed entry back as its message is at `now`, not due before `until` (ms since 1970). */
   giveBack(entry: E, message: QueuedMessage, now: number, until = -Infinity): void {
-    const facts = factsOf(message, now);
-    Object.assign(entry, facts);
-    this.postpone(entry, Math.max(facts.due, until));
+    entry.update(message, now);
+    this.postpone(entry, Math.max(entry.due, until));
   }
 
   /** Gives a claimed entry back, due at `due` (ms since 1970) unless it is held. */
   postpone(entry: E, due: number): void {
     entry.early = false;
-    entry.due = isHeld(entry) ? Infinity : due;
+    entry.due = entry.isHeld ? Infinity : due;
     if (this.#heirs.inherit(entry)) return;
     entry.claimed = false;
     this.#counts.active--;
@@ -180,7 +148,7 @@ export class WaitingList<E extends Entry> {
 
   /** See {@linkcode Queue.overviews}. */
   *overviews(): Generator<Overview> {
-    for (const entry of this.#entries.values()) yield overviewOf(entry);
+    for (const entry of this.#entries.values()) yield entry.overview();
   }
 
   /** How many there are, in all and by what they do. */

@@ -7,7 +7,7 @@ import { ContentBuffer } from "../../queue/content.ts";
 import { DueHeap } from "../../queue/due_heap.ts";
 import { isId, newId } from "../../queue/id.ts";
 import { nextStart, queuedText, readRecord, seal } from "../../queue/record.ts";
-import { factsOf } from "../../queue/overview.ts";
+import { Entry } from "../../queue/entry.ts";
 import { newMessage } from "../../queue/state.ts";
 import { attemptAt, deferred, envelopeTo } from "./fixtures.ts";
 
@@ -179,7 +179,7 @@ Deno.test("ids sort by time, look like ids, and are not ones in use", () => {
 
 Deno.test("lists of one domain are shared, and not without bound", () => {
   const of = (address: string) =>
-    factsOf(newMessage(ID, 0, envelopeTo(address), { size: 0, eightBit: false }), 0).destinations;
+    new Entry(newMessage(ID, 0, envelopeTo(address), { size: 0, eightBit: false }), 0).destinations;
   assert(of("a@example.com") === of("b@EXAMPLE.com"));
   const before = of("a@example.com");
   for (let i = 0; i < 10_000; i++) of(`a@d${i}.example`);
