@@ -146,13 +146,20 @@ export class Entry implements HeapEntry, HostWaiter {
 
   /** What a list shows of it now. */
   overview(): Overview {
-    const { id, state, size, due, hostFailure } = this;
     const { names, isNextHop } = this.#destinations;
-    const [reversePath = "", ...recipients] = this.#addresses.split("\n");
+    const recipients = this.#addresses.split("\n");
+    const reversePath = recipients.shift()!;
     const overview = {
-      ...{ id, state, arrived: arrivalOf(id), size, reversePath, recipients, due, hostFailure },
+      id: this.id,
+      state: this.state,
+      arrived: arrivalOf(this.id),
+      size: this.size,
+      reversePath,
+      recipients,
       domains: isNextHop ? domainsOf(recipients).names : names,
       attempts: this.#attempts,
+      due: this.due,
+      hostFailure: this.hostFailure,
       lastError: this.#lastError,
     };
     return isNextHop ? { ...overview, nextHop: names[0] } : overview;

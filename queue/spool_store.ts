@@ -7,6 +7,7 @@
  */
 import { decode, encode } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
+import { ConcurrencyLimit } from "../base/concurrency_limit.ts";
 import { log } from "../base/log.ts";
 import type { MaybePromise } from "../base/maybe_promise.ts";
 import { fileContent, memoryContent } from "./content.ts";
@@ -41,6 +42,9 @@ const MESSAGE_COST = 1024;
 /** What a recipient in memory costs, octets; roughly. */
 const RECIPIENT_COST = 256;
 
+/** The files of how many messages are removed at a time: mail that comes in waits for no more than these. */
+const REMOVED_AT_ONCE = 8;
+
 /** The durable forms of messages. */
 export class SpoolStore {
   readonly #parts: SpoolStoreParts;
@@ -48,6 +52,7 @@ export class SpoolStore {
   #kept = 0;
   /** Finished messages whose files could not be removed. */
   readonly #uncleaned = new Set<string>();
+  readonly #removing = new ConcurrencyLimit(REMOVED_AT_ONCE);
   readonly #cleaning = new Set<Promise<void>>();
 
   /** Makes one. */
@@ -193,7 +198,7 @@ export class SpoolStore {
 
   async #removeFiles(id: string, segment: Segment): Promise<void> {
     try {
-      await this.#parts.messageFiles.remove(id);
+      await this.#removing.run(() => this.#parts.messageFiles.remove(id));
       this.#parts.journal.release(segment, id);
     } catch (error) {
       this.#uncleaned.add(id);

@@ -17,7 +17,7 @@ import {
   put,
   textOf,
 } from "./fixtures.ts";
-import { SimDisk, type Step, systemError } from "./sim_disk.ts";
+import { failing, heal, SimDisk, systemError } from "./sim_disk.ts";
 
 const SPOOL = "/spool";
 const MINUTE = 60_000;
@@ -28,21 +28,6 @@ function open(
   options: Partial<FileQueueOptions> = {},
 ): Promise<FileQueue> {
   return openQueue({ directory: SPOOL, clock, files, ...options });
-}
-
-/** Every step of this kind on paths with this ending fails. */
-function failing(
-  disk: SimDisk,
-  operation: Step["operation"],
-  ending: string,
-  code = "EIO",
-): void {
-  disk.fault = (step) =>
-    step.operation === operation && step.path.endsWith(ending) ? systemError(code) : undefined;
-}
-
-function heal(disk: SimDisk): void {
-  disk.fault = () => undefined;
 }
 
 async function assertRefused(

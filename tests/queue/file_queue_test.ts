@@ -1,6 +1,7 @@
 import { TestClock } from "../helpers/test_clock.ts";
 import { testContract, type WithQueue } from "./contract.ts";
 import { openQueue } from "./fixtures.ts";
+import { testOverviews } from "./overview_contract.ts";
 import { testSteering } from "./steering_contract.ts";
 
 /** Gives each test a queue on real files. */
@@ -26,5 +27,6 @@ for (
   ] as const
 ) {
   testContract(name, onFiles(contentBudget));
+  testOverviews(name, onFiles(contentBudget));
   testSteering(name, onFiles(contentBudget));
 }

@@ -1,6 +1,7 @@
 import { MemoryQueue } from "../../queue/memory_queue.ts";
 import { TestClock } from "../helpers/test_clock.ts";
 import { testContract, type WithQueue } from "./contract.ts";
+import { testOverviews } from "./overview_contract.ts";
 import { testSteering } from "./steering_contract.ts";
 
 const inMemory: WithQueue = async (test) => {
@@ -11,4 +12,5 @@ const inMemory: WithQueue = async (test) => {
 };
 
 testContract("memory queue", inMemory);
+testOverviews("memory queue", inMemory);
 testSteering("memory queue", inMemory);

@@ -17,6 +17,7 @@ import {
   textOf,
 } from "./fixtures.ts";
 import { SimDisk, systemError } from "./sim_disk.ts";
+import { diskWithSlowFiles } from "./slow_disk.ts";
 
 const SPOOL = "/spool";
 const SEGMENT = `${SPOOL}/journal/00000001.jsonl`;
@@ -307,25 +308,6 @@ Deno.test("messages deferred before a restart keep their time, state and history
   await again.close();
   await queue.close();
 });
-
-/** A disk with messages that wait in files, and what lets them be read: nothing before, one for each call. */
-async function diskWithSlowFiles(count: number): Promise<
-  { disk: SimDisk; ids: string[]; letRead: () => void }
-> {
-  const before = new SimDisk();
-  const queue = await open(before);
-  const ids: string[] = [];
-  for (let i = 0; i < count; i++) ids.push((await put(queue, `message ${i}`)).id);
-  await queue.close();
-  const disk = before.after("kill");
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const read = disk.read.bind(disk);
-  disk.read = async (path) => {
-    if (path.endsWith(".json")) await promise;
-    return await read(path);
-  };
-  return { disk, ids, letRead: resolve };
-}
 
 Deno.test("mail is taken and delivered before what waits in files has been read", async () => {
   const { disk, ids, letRead } = await diskWithSlowFiles(20);

@@ -306,3 +306,19 @@ function survivingDirectory(
   if (crash !== "kill") found.sync();
   return found;
 }
+
+/** Every step of this kind on paths with this ending fails. */
+export function failing(
+  disk: SimDisk,
+  operation: Step["operation"],
+  ending: string,
+  code = "EIO",
+): void {
+  disk.fault = (step) =>
+    step.operation === operation && step.path.endsWith(ending) ? systemError(code) : undefined;
+}
+
+/** Nothing fails any more. */
+export function heal(disk: SimDisk): void {
+  disk.fault = () => undefined;
+}

@@ -1,23 +1,16 @@
-/** What every store of the queue has to keep to when it is looked into and steered. */
+/** What every store of the queue has to keep to when its messages are steered. */
 import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
-import {
-  type DeliveryError,
-  type Overview,
-  type Queue,
-  QueueError,
-  type Steering,
-} from "../../queue/queue.ts";
+import { type DeliveryError, type Queue, QueueError, type Steering } from "../../queue/queue.ts";
 import type { TestClock } from "../helpers/test_clock.ts";
 import type { WithQueue } from "./contract.ts";
+import { NOBODY, putCaptured, putDeferred, putScheduled } from "./overview_contract.ts";
 import {
   assertCounts,
   changes,
   claimOne,
-  contentOf,
   deferred,
   delivered,
   envelopeTo,
-  octetsOf,
   put,
   textOf,
 } from "./fixtures.ts";
@@ -25,7 +18,6 @@ import {
 const MINUTE = 60_000;
 /** How long a claimed message is waited for, ms: less than a store waits before it writes a note. */
 const WAIT = 500;
-const NOBODY = "00000000000000000000000000";
 
 const GIVEN_UP: DeliveryError = { text: "given up by hand", scope: "message", permanent: true };
 
@@ -37,21 +29,6 @@ const EVERY: readonly Steering[] = [
   { kind: "remove" },
   { kind: "redirect", nextHop: "relay.example:587" },
 ];
-
-/** Puts a message in and has it deferred, for an hour unless told. */
-async function putDeferred(
-  queue: Queue,
-  clock: TestClock,
-  recipients = ["rcpt@example.com"],
-): Promise<string> {
-  const { id } = await put(queue, "hello", recipients);
-  const claim = (await queue.claimById(id))!;
-  const next = clock.now() + 60 * MINUTE;
-  await claim.settle(changes(...recipients.map((_, index) => deferred(next, index))));
-  claim.release();
-  await queue.read(id);
-  return id;
-}
 
 function assertNobodyWaits(clock: TestClock): void {
   assertNotEquals(clock.nextTimer(), clock.now() + WAIT);
@@ -69,102 +46,6 @@ export function testSteering(store: string, withQueue: WithQueue): void {
   ): void {
     Deno.test(`${store}: ${name}`, () => withQueue(test));
   }
-
-  contract("an overview says what is known of a message", async (queue, clock) => {
-    const { id } = await put(queue, "hello", ["a@Example.com", "b@b.example", "c@example.com"]);
-    const fresh: Overview = {
-      id,
-      state: "incoming",
-      arrived: clock.now(),
-      size: 5,
-      reversePath: "sender@example.org",
-      recipients: ["a@Example.com", "b@b.example", "c@example.com"],
-      domains: ["example.com", "b.example"],
-      attempts: 0,
-      due: clock.now(),
-      hostFailure: false,
-      lastError: undefined,
-    };
-    assertEquals(queue.overview(id), fresh);
-    const claim = await claimOne(queue);
-    assertEquals(queue.overview(id), { ...fresh, state: "active" });
-    const next = clock.now() + MINUTE;
-    await claim.settle(changes(deferred(next, 0), delivered(1), deferred(next + 1, 2)));
-    claim.release();
-    await queue.read(id);
-    assertEquals(queue.overview(id), {
-      ...fresh,
-      state: "deferred",
-      recipients: ["a@Example.com", "c@example.com"],
-      domains: ["example.com"],
-      attempts: 1,
-      due: next,
-      hostFailure: true,
-      lastError: "451 4.7.1 later",
-    });
-    assertEquals(queue.overview(NOBODY), undefined);
-  });
-
-  contract("an overview is of the moment at which it was asked for", async (queue, clock) => {
-    const id = await putDeferred(queue, clock);
-    const before = queue.overview(id);
-    const copy = structuredClone(before);
-    await queue.steer(id, { kind: "hold" });
-    assertEquals(before, copy);
-    assertEquals(queue.overview(id)!.state, "held");
-  });
-
-  contract("overviews name every message, while the queue changes", async (queue) => {
-    const ids: string[] = [];
-    for (let i = 0; i < 10; i++) ids.push((await put(queue, `message ${i}`)).id);
-    const claims = await queue.claim(5);
-    assertEquals([...queue.overviews()].map(({ id }) => id), ids);
-    const seen: string[] = [];
-    for (const { id } of queue.overviews()) {
-      seen.push(id);
-      if (seen.length > 1) continue;
-      for (const claim of claims.slice(1)) {
-        await claim.settle(changes(delivered()));
-        claim.release();
-      }
-      ids.push((await put(queue, "late")).id);
-    }
-    assertEquals(seen, [ids[0], ...ids.slice(5)]);
-  });
-
-  contract("counts are by what messages do", async (queue, clock) => {
-    await put(queue, "incoming");
-    await put(queue, "active");
-    (await queue.claim(1))[0]!;
-    await putDeferred(queue, clock);
-    await put(queue, "held", ["a@example.com"], true);
-    await putCaptured(queue);
-    await putScheduled(queue, clock.now() + MINUTE);
-    assertEquals(queue.counts(), {
-      messages: 6,
-      active: 1,
-      incoming: 1,
-      deferred: 1,
-      scheduled: 1,
-      held: 1,
-      captured: 1,
-      unread: 0,
-    });
-    clock.advance(MINUTE);
-    await queue.claim(2);
-    assertCounts(queue, { messages: 6, active: 3, incoming: 0, scheduled: 0 });
-  });
-
-  contract("content is read without a claim, whoever has the message", async (queue) => {
-    const { id } = await put(queue, contentOf("read"));
-    assertEquals(await octetsOf((await queue.contentOf(id))!), contentOf("read"));
-    const claim = await claimOne(queue);
-    assertEquals(await octetsOf((await queue.contentOf(id))!), contentOf("read"));
-    await claim.settle(changes(delivered()));
-    claim.release();
-    assertEquals(await queue.contentOf(id), undefined);
-    assertEquals(await queue.contentOf(NOBODY), undefined);
-  });
 
   contract("a message on hold is not due until it is released", async (queue, clock) => {
     const id = await putDeferred(queue, clock);
@@ -414,15 +295,4 @@ export function testSteering(store: string, withQueue: WithQueue): void {
     assertCounts(queue, { messages: 41, held: 40, incoming: 1 });
     assert((await queue.claim(100)).length === 1);
   });
-}
-
-async function putCaptured(queue: Queue): Promise<string> {
-  const draft = queue.draft();
-  await draft.write(new TextEncoder().encode("captured"));
-  return (await draft.commit(envelopeTo("rcpt@example.com"), { capture: true })).id;
-}
-
-async function putScheduled(queue: Queue, release: number): Promise<string> {
-  const draft = queue.draft();
-  return (await draft.commit({ ...envelopeTo("rcpt@example.com"), release })).id;
 }
