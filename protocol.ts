@@ -31,6 +31,7 @@ import type {
   RcptCommand,
   SessionHandler,
   SessionOptions,
+  Subject,
 } from "./protocol/handler.ts";
 import { startQueue, verify } from "./protocol/inquiries.ts";
 import { LineReader } from "./protocol/line_reader.ts";
@@ -160,14 +161,23 @@ export class ServerSession extends SessionMachine {
     this.#answer(this.#budget.fault(action.reply));
     // The chunk behind a BDAT that is not understood could not be told from commands.
     if (syntax.isBdat(line.octets) || action.reply === replies.TALKS_AHEAD) this.close();
+    this.#refused(action.reply);
     return true;
   }
 
   /** Gives a reply, if there is one now. */
   #answer(answer: SmtpReply | undefined): true {
     if (answer === undefined) return true;
-    this.say(this.#budget.allow(answer));
+    const given = this.#budget.allow(answer);
+    if (given !== answer) this.#refused(given);
+    this.say(given);
     return true;
+  }
+
+  /** Tells the handler of a refusal that it was not asked for. */
+  #refused(answer: SmtpReply, subject?: Subject): SmtpReply {
+    this.#handler.refused?.(answer, this.#client, subject);
+    return answer;
   }
 
   #hello(greeting: "HELO" | "EHLO", name: string): SmtpReply {
@@ -189,7 +199,7 @@ export class ServerSession extends SessionMachine {
 
   #mail(mail: MailCommand): MaybePromise<SmtpReply> {
     const obstacle = mailObstacle(mail, this.#client, this.#options, this.#handler, this.#budget);
-    if (obstacle !== undefined) return obstacle;
+    if (obstacle !== undefined) return this.#refused(obstacle, { from: mail.reversePath });
     return whenThere(ask("mail", () => this.#handler.mail(mail, this.#client)), (answer) => {
       if (isPositive(answer)) {
         const accepted = withRelease(mail, this.#handler);
@@ -202,7 +212,7 @@ export class ServerSession extends SessionMachine {
   #rcpt(rcpt: RcptCommand): MaybePromise<SmtpReply> {
     const transaction = this.#transaction;
     const obstacle = rcptObstacle(rcpt, this.#options.limits, transaction, this.#budget);
-    if (obstacle !== undefined) return obstacle;
+    if (obstacle !== undefined) return this.#refused(obstacle, { to: rcpt.address });
     return whenThere(ask("rcpt", () => this.#handler.rcpt(rcpt, this.#client)), (answer) => {
       if (isPositive(answer)) addRecipient(transaction, rcpt);
       else transaction.refused++;
@@ -269,6 +279,7 @@ export class ServerSession extends SessionMachine {
     if (!this.#mayXclient) return this.#budget.fault(replies.XCLIENT_DENIED);
     this.#client = claimedClient(this.#client, claims);
     this.#isSpokenFor = true;
+    this.#handler.claimed?.(this.#client);
     this.state = { name: "restart" };
     return undefined;
   }
@@ -306,6 +317,7 @@ export class ServerSession extends SessionMachine {
   }
 
   #quit(): SmtpReply {
+    this.hasQuit = true;
     this.close();
     return replies.BYE;
   }
@@ -324,8 +336,10 @@ export class ServerSession extends SessionMachine {
   /** Asks where the message of the open transaction goes; the content may be refused already. */
   #openMessage(): MaybePromise<Content> {
     const envelope = envelopeOf(this.#transaction, this.#client);
+    const subject = { from: envelope.reversePath };
+    const told = (answer: SmtpReply) => void this.#refused(answer, subject);
     const taker = ask("message", () => this.#handler.message(envelope));
-    return whenThere(taker, (taker) => new Content(taker, this.#options.limits.messageSize));
+    return whenThere(taker, (taker) => new Content(taker, this.#options.limits.messageSize, told));
   }
 
   protected override readContent(state: DataState | ChunkState): MaybePromise<boolean> {

@@ -9,10 +9,11 @@ import type { Clock } from "./base/clock.ts";
 import { log } from "./base/log.ts";
 import type { MaybePromise } from "./base/maybe_promise.ts";
 import type { Limits, ListenAddress } from "./config/config.ts";
-import { clientNetwork, RateLimit } from "./policy/rate_limit.ts";
+import { limitRule } from "./config/setting_text.ts";
+import type { Decision, SessionFact } from "./history/story.ts";
 import { ServerSession } from "./protocol.ts";
 import type { SessionHandler, SessionOptions } from "./protocol/handler.ts";
-import { reply, replyBytes, SHUTTING_DOWN, type SmtpReply } from "./protocol/reply.ts";
+import { LOCAL_ERROR, reply, replyBytes, SHUTTING_DOWN, type SmtpReply } from "./protocol/reply.ts";
 import { ConnectionCount, type Room } from "./transport/connection_count.ts";
 import { Connection, endpoint, type Peer, TimeoutError } from "./transport/connection.ts";
 import { Deadlines } from "./transport/deadlines.ts";
@@ -21,6 +22,7 @@ import { introduce, ProxyError } from "./transport/proxied.ts";
 import { ReadBuffers } from "./transport/read_buffers.ts";
 import { isOutOfDescriptors, Reserve } from "./transport/reserve.ts";
 import { ServedConnection, type Serving } from "./transport/served_connection.ts";
+import type { SessionRecord, SessionStories } from "./transport/session_stories.ts";
 import type { ServerTls } from "./transport/server_tls.ts";
 import { closeQuietly } from "./transport/stream.ts";
 
@@ -40,13 +42,16 @@ export interface TransportOptions {
   readonly clock: Clock;
   /** Whether the address is free of the bound on connections per address. */
   readonly unbounded: (address: string) => boolean;
-  /** Whether whoever is at the address may say who its clients are, on listeners for proxies. */
-  readonly proxies: (address: string) => boolean;
-  /** A client came to a listener: gives who answers it, or the reply that turns it away. */
+  /** The network by which whoever is at the address may say who its clients are, on listeners for proxies; undefined when it may not. */
+  readonly proxies: (address: string) => string | undefined;
+  /** A client came to a listener: gives who answers it, or the reply that turns it away, of which is told already. */
   readonly welcome: (
     peer: Peer,
     listener: BoundAddress,
+    record: SessionRecord,
   ) => MaybePromise<SessionHandler | SmtpReply>;
+  /** Tells of sessions. */
+  readonly sessions: SessionStories;
   /**
    * A path that can be opened: a file descriptor for it is kept in reserve, over which newcomers
    * are refused when there are no others. Without it they wait.
@@ -54,20 +59,38 @@ export interface TransportOptions {
   readonly reserve?: string;
 }
 
-/** What a newcomer hears for whom there is no room. */
-const NO_ROOM: Record<Exclude<Room, "ok">, SmtpReply> = {
-  full: reply(421, "4.3.2", "Too many connections, try again later"),
-  busy: reply(421, "4.7.0", "Too many connections from your address"),
-  hasty: reply(421, "4.7.0", "Too many connections a minute from your address"),
-};
+/** What a newcomer hears for whom there is no room, and by which limit. */
+const NO_ROOM = {
+  full: {
+    answer: reply(421, "4.3.2", "Too many connections, try again later"),
+    limit: "connections",
+  },
+  busy: {
+    answer: reply(421, "4.7.0", "Too many connections from your address"),
+    limit: "connectionsPerAddress",
+  },
+  hasty: {
+    answer: reply(421, "4.7.0", "Too many connections a minute from your address"),
+    limit: "connectionRate",
+  },
+} as const satisfies Record<Exclude<Room, "ok">, { answer: SmtpReply; limit: keyof Limits }>;
 const OUT_OF_DESCRIPTORS = reply(421, "4.3.2", "Out of file descriptors, try again later");
 const EARLY = reply(554, "5.5.0", "Talked before the greeting");
-const WELCOME_FAILED = reply(451, "4.3.0", "Local error, try again later");
+
+/** A client without a session, which has said nothing. */
+const SILENT = { helo: "", protocol: "" };
 
 /** How long accepting rests after the system could not give a connection, ms. */
 const ACCEPT_REST = 100;
 
 const logger = log("transport");
+
+/** A connection, where it came, and what is told of it. */
+interface Visit {
+  readonly connection: Connection;
+  readonly listener: BoundAddress;
+  readonly record: SessionRecord;
+}
 
 /** Listens, and serves every connection that comes. */
 export class Transport {
@@ -78,9 +101,7 @@ export class Transport {
   #deadlines: Deadlines;
   #count: ConnectionCount;
   /** What every connection is served with. */
-  #serving: Omit<Serving, "welcome">;
-  /** A client that is turned away is in the log once a minute, however often it comes. */
-  #complaints: RateLimit;
+  #serving: Omit<Serving, "welcome" | "record">;
   /** Every connection there is; with its session, once that has begun. */
   #connections = new Map<Connection, ServedConnection | undefined>();
   /** How many accept loops and connections have not come to their end. */
@@ -97,7 +118,6 @@ export class Transport {
     const { limits, tls, clock } = options;
     this.#serving = { limits, tls, clock, buffers: new ReadBuffers() };
     this.#count = new ConnectionCount(options.limits, options.clock);
-    this.#complaints = new RateLimit(1, options.clock);
     this.#listening = listenOnAll(options.listen);
     this.addresses = this.#listening.map((one) => one.address);
     this.#reserve = new Reserve(options.reserve);
@@ -156,7 +176,7 @@ export class Transport {
       try {
         const conn = await socket.accept();
         if (this.#reserve.restore()) this.#track(this.#serve(conn, listener));
-        else await this.#refuse(conn, listener.tls);
+        else await this.#refuse(conn, listener);
       } catch (error) {
         if (this.#stopping) return;
         if (isOutOfDescriptors(error) && this.#reserve.giveUp()) continue;
@@ -167,10 +187,17 @@ export class Transport {
   }
 
   /** Tells a newcomer whose connection took the last file descriptor, which is free again after that. */
-  async #refuse(conn: Deno.TcpConn, implicitTls: boolean): Promise<void> {
+  async #refuse(conn: Deno.TcpConn, listener: BoundAddress): Promise<void> {
     const connection = this.#connectionOver(conn);
-    await this.#turnAway(connection, OUT_OF_DESCRIPTORS, implicitTls);
+    const record = this.#options.sessions.begin();
+    const decision: Decision = { about: "connection", rule: "no file descriptor is left" };
+    const end = await this.#turnAway(
+      { connection, record, listener },
+      OUT_OF_DESCRIPTORS,
+      decision,
+    );
     connection.close();
+    this.#tellEnd({ connection, record, listener }, end);
     this.#reserve.restore();
   }
 
@@ -180,67 +207,99 @@ export class Transport {
 
   async #serve(conn: Deno.TcpConn, listener: BoundAddress): Promise<void> {
     const connection = this.#connectionOver(conn);
+    const visit = { connection, listener, record: this.#options.sessions.begin() };
     this.#connections.set(connection, undefined);
+    let end: SessionFact["end"] = "closed";
+    let error: string | undefined;
     try {
       conn.setNoDelay();
-      if (listener.proxied) await this.#introduce(connection);
-      await this.#admit(connection, listener);
-    } catch (error) {
-      if (error instanceof ProxyError) this.#complain(connection, error.message);
-      else logEnd(connection, error);
+      if (listener.proxied) await this.#introduce(visit);
+      end = await this.#admit(visit);
+    } catch (fault) {
+      error = messageOf(fault);
+      end = endBy(fault, connection);
     } finally {
       connection.close();
+      this.#tellEnd(visit, this.#stopping && end !== "quit" ? "shutdown" : end, error);
       this.#connections.delete(connection);
     }
   }
 
-  /** Only who is trusted to may say for whom it connects; everybody else would choose an address. */
-  async #introduce(connection: Connection): Promise<void> {
-    const { proxies, clock } = this.#options;
-    if (!proxies(connection.remote.address)) throw new ProxyError("it is none of the proxy_hosts");
-    await introduce(connection, clock);
+  #tellEnd({ connection, record, listener }: Visit, end: SessionFact["end"], error?: string): void {
+    const client = this.#connections.get(connection)?.client ?? { ...connection.remote, ...SILENT };
+    this.#options.sessions.ended(record, { client, listener, end, error });
   }
 
-  async #admit(connection: Connection, listener: BoundAddress): Promise<void> {
+  /** Only who is trusted to may say for whom it connects; everybody else would choose an address. */
+  async #introduce({ connection, record }: Visit): Promise<void> {
+    const { proxies, clock } = this.#options;
     const { address } = connection.remote;
-    const room = this.#count.enter(address, this.#options.unbounded(address));
-    if (room !== "ok") return await this.#turnAway(connection, NO_ROOM[room], listener.tls);
+    const network = proxies(address);
+    if (network === undefined) throw new ProxyError("it is none of the proxy_hosts");
+    await introduce(connection, clock);
+    record.introduced(`proxy_hosts ${network}, says ${address}`);
+  }
+
+  async #admit(visit: Visit): Promise<SessionFact["end"]> {
+    const { limits, unbounded } = this.#options;
+    const { connection } = visit;
+    const { address } = connection.remote;
+    const room = this.#count.enter(address, unbounded(address));
+    if (room !== "ok") {
+      const { answer, limit } = NO_ROOM[room];
+      return await this.#turnAway(visit, answer, {
+        about: "limit",
+        rule: limitRule(limit, limits),
+      });
+    }
     try {
-      await this.#talk(connection, listener);
+      const end = await this.#talk(visit);
       if (connection.tls !== undefined) await connection.end();
+      return end;
     } finally {
       this.#count.leave(address);
     }
   }
 
   /** With implicit TLS the client would not understand a reply before its handshake: it is only hung up on. */
-  async #turnAway(connection: Connection, why: SmtpReply, implicitTls: boolean): Promise<void> {
-    this.#complain(connection, why.lines[0]!);
-    if (!implicitTls) await connection.dismiss(replyBytes(why));
+  async #turnAway(
+    { connection, record, listener }: Visit,
+    answer: SmtpReply,
+    decision: Decision,
+  ): Promise<"turned away"> {
+    const client = { ...connection.remote, ...SILENT };
+    this.#options.sessions.refused(record, client, { reply: answer, decision });
+    if (!listener.tls || connection.tls !== undefined) {
+      await connection.dismiss(replyBytes(answer));
+    }
+    return "turned away";
   }
 
-  #complain({ remote: { address } }: Connection, why: string): void {
-    if (!this.#complaints.take(clientNetwork(address))) return;
-    logger.warn("connection turned away", { client: address, why });
-  }
-
-  async #talk(connection: Connection, listener: BoundAddress): Promise<void> {
+  async #talk(visit: Visit): Promise<SessionFact["end"]> {
     const { limits, tls } = this.#options;
+    const { connection, listener, record } = visit;
     const secured = listener.tls
       ? await connection.secure(tls.accept, limits.tlsTimeout)
       : undefined;
-    const handler = await this.#welcome(connection.remote, listener);
-    if ("code" in handler) return await connection.dismiss(replyBytes(handler));
-    if (await this.#talksEarly(connection)) return await this.#turnAway(connection, EARLY, false);
+    const handler = await this.#welcome(connection.remote, visit);
+    if ("code" in handler) {
+      await connection.dismiss(replyBytes(handler));
+      return "turned away";
+    }
+    if (await this.#talksEarly(connection)) {
+      const rule = limitRule("greetPause", limits);
+      return await this.#turnAway(visit, EARLY, { about: "limit", rule });
+    }
     const session = new ServerSession(this.#options.session, handler, connection.remote, secured);
     const served = new ServedConnection(connection, session, {
       ...this.#serving,
-      welcome: (peer) => this.#welcome(peer, listener),
+      record,
+      welcome: (peer) => this.#welcome(peer, visit),
     });
     this.#connections.set(connection, served);
     try {
       if (this.#stopping) served.finish();
-      await served.run();
+      return await served.run();
     } finally {
       served.end();
     }
@@ -253,12 +312,18 @@ export class Transport {
     return !await connection.isQuiet(limits.greetPause, clock);
   }
 
-  async #welcome(peer: Peer, listener: BoundAddress): Promise<SessionHandler | SmtpReply> {
+  async #welcome(
+    peer: Peer,
+    { listener, record }: Visit,
+  ): Promise<SessionHandler | SmtpReply> {
+    const { welcome, sessions } = this.#options;
     try {
-      return await this.#options.welcome(peer, listener);
+      return await welcome(peer, listener, record);
     } catch (error) {
       logger.error("the connect hook failed", { client: peer.address, error });
-      return WELCOME_FAILED;
+      const decision: Decision = { about: "hook", rule: "hook connect, which failed" };
+      sessions.refused(record, { ...peer, ...SILENT }, { reply: LOCAL_ERROR, decision });
+      return LOCAL_ERROR;
     }
   }
 }
@@ -274,10 +339,11 @@ function listenOnAll(addresses: readonly ListenAddress[]): Listening[] {
   }
 }
 
-function logEnd(connection: Connection, error: unknown): void {
-  const fields = { client: connection.remote.address, error: messageOf(error) };
-  if (error instanceof TimeoutError) logger.info("connection timed out", fields);
-  else logger.debug("connection lost", fields);
+/** How a session has ended that an error broke off. */
+function endBy(error: unknown, { handshakeFailed }: Connection): SessionFact["end"] {
+  if (error instanceof ProxyError) return "turned away";
+  if (handshakeFailed) return "tls failed";
+  return error instanceof TimeoutError ? "timeout" : "closed";
 }
 
 function messageOf(error: unknown): string {

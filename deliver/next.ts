@@ -7,6 +7,7 @@
 import type { RetrySchedule } from "../config/config.ts";
 import { durationText } from "../config/units.ts";
 import { isHostFailure, type QueuedMessage, type RecipientChange } from "../queue/queue.ts";
+import { backoff } from "./backoff.ts";
 import { returnTime } from "./deliver_by.ts";
 import { delayNoticeTime, expiry } from "./news.ts";
 
@@ -70,13 +71,22 @@ function waitText(message: QueuedMessage, change: RecipientChange, rules: NextRu
 }
 
 /** How a wait came about that {@linkcode backoff} gave. */
-function retryText(retry: number, wait: number, { first, factor, longest }: RetrySchedule): string {
-  const grown = first * factor ** (retry - 1);
-  const plain = Math.min(grown, longest);
-  const rule = grown > longest ? "retry.longest" : growthText(retry - 1, first, factor);
-  const jitter = Math.round((wait / plain - 1) * 100);
+function retryText(retry: number, wait: number, schedule: RetrySchedule): string {
+  const jitter = Math.round((wait / backoff(retry, schedule, NO_JITTER) - 1) * 100);
   const shift = jitter === 0 ? "" : `, ${jitter > 0 ? "+" : ""}${jitter} % jitter`;
-  return `retry ${retry}, ${durationText(plain)} = ${rule}${shift}`;
+  return `retry ${retry}, ${retryRule(retry, schedule)}${shift}`;
+}
+
+/** The number that {@linkcode backoff} takes for no jitter. */
+export const NO_JITTER = 0.5;
+
+/** The wait before a retry without its jitter, and the settings it comes from: `20m = retry.first 5m doubled twice`. */
+export function retryRule(retry: number, schedule: RetrySchedule): string {
+  const { first, factor, longest } = schedule;
+  const wait = backoff(retry, schedule, NO_JITTER);
+  const isLongest = first * factor ** (retry - 1) > longest;
+  const rule = isLongest ? "retry.longest" : growthText(retry - 1, first, factor);
+  return `${durationText(wait)} = ${rule}`;
 }
 
 function growthText(times: number, first: number, factor: number): string {

@@ -9,6 +9,7 @@
 import { concat } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import type { RetrySchedule } from "../config/config.ts";
+import type { StoryTaker } from "../history/story.ts";
 import {
   buildDsn,
   type DsnAction,
@@ -19,7 +20,8 @@ import {
 } from "../message/dsn.ts";
 import { deliverByTime } from "../message/deliver_by.ts";
 import { isWanted } from "../message/dsn_request.ts";
-import type { Envelope } from "../message/envelope.ts";
+import type { ClientInfo, Envelope } from "../message/envelope.ts";
+import { HeaderScanner } from "../message/headers.ts";
 import type { Claim, Content, Queue, QueuedMessage, RecipientChange } from "../queue/queue.ts";
 import { expiry, newsOf, overdueStatus } from "./news.ts";
 
@@ -30,7 +32,12 @@ export interface NotifyDeps {
   readonly clock: Clock;
   readonly random: () => number;
   readonly schedule: RetrySchedule;
+  /** Told of the notifications that are queued. */
+  readonly stories: StoryTaker;
 }
+
+/** A notification comes from nowhere but here. */
+const OURSELVES: ClientInfo = { address: "", port: 0, helo: "", protocol: "" };
 
 /** What was told, or settled because nobody is to be told. */
 export interface Notice {
@@ -130,8 +137,9 @@ export type DsnFacts = Omit<
 export async function queueDsn(
   { reversePath, dsn, requireTls, deliverBy, holdRequest }: Envelope,
   facts: DsnFacts,
-  { queue, hostname, clock, random }: Omit<NotifyDeps, "schedule">,
+  { queue, hostname, clock, random, stories }: Omit<NotifyDeps, "schedule">,
 ): Promise<string> {
+  const at = clock.now();
   const notification = buildDsn({
     ...facts,
     hostname,
@@ -141,7 +149,7 @@ export async function queueDsn(
     holdRequest,
     // RFC 3461 §4.3: only of what failed is more than the header section returned.
     headersOnly: facts.action !== "failed" || dsn?.ret === "HDRS",
-    now: clock.now(),
+    now: at,
     random,
   });
   const draft = queue.draft();
@@ -151,9 +159,17 @@ export async function queueDsn(
     recipients: [reversePath],
     smtputf8: notification.smtputf8,
     body: notification.eightBit ? "8BITMIME" : "7BIT",
-    client: { address: "", port: 0, helo: "", protocol: "" },
+    client: OURSELVES,
     // RFC 8689 §5: what it tells of the message is protected as the message is.
     ...(requireTls && { requireTls }),
+  });
+  const header = new HeaderScanner();
+  header.write(notification.content);
+  const { messageId, subject } = header.facts;
+  stories.take({
+    ...{ kind: "accepted", origin: "notice", at, took: clock.now() - at },
+    ...{ id, client: OURSELVES, from: "", to: [reversePath] },
+    ...{ size: notification.content.length, messageId, subject, decisions: [] },
   });
   return id;
 }

@@ -170,6 +170,7 @@ export interface FinishedFact extends Fact {
 export interface RefusedFact extends Fact {
   readonly kind: "refused";
   readonly client: Pick<ClientInfo, "address" | "port" | "helo" | "user">;
+  /** Where a sender or what comes after it was refused. */
   readonly from?: string;
   readonly to?: string;
   /** Our reply, one line. */
@@ -184,7 +185,7 @@ export interface SessionFact extends Fact {
   /** ms. */
   readonly took: number;
   readonly client: ClientInfo;
-  /** The listener, `address:port`, and what it is for. */
+  /** The listener as it is configured, e.g. `submission://192.0.2.1:587`, and what it is for. */
   readonly listener: string;
   readonly role: "mx" | "submission";
   /** Messages accepted: how many, and the ids of the first ten. */
@@ -193,10 +194,13 @@ export interface SessionFact extends Fact {
   /** Commands refused by policy, and the first of these replies. */
   readonly refusals: number;
   readonly refusal?: string;
-  /** Octets received and sent. */
+  /** Octets received and sent, without what TLS adds. */
   readonly received: number;
   readonly sent: number;
-  /** How it ended. */
+  /**
+   * How it ended: by QUIT; the client hung up; it took too long; it was not let in; no
+   * TLS came of its handshake; we hung up after what it did; the server stops.
+   */
   readonly end:
     | "quit"
     | "closed"
@@ -205,6 +209,8 @@ export interface SessionFact extends Fact {
     | "tls failed"
     | "errors"
     | "shutdown";
+  /** What broke it off, where something did. */
+  readonly error?: string;
 }
 
 /** One fact. */

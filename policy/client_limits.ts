@@ -7,7 +7,9 @@
  */
 import type { Clock } from "../base/clock.ts";
 import type { Limits } from "../config/config.ts";
+import { limitRule } from "../config/setting_text.ts";
 import { reply, type SmtpReply } from "../protocol/reply.ts";
+import type { Judgement } from "./judgement.ts";
 import { clientNetwork, RateLimit } from "./rate_limit.ts";
 
 /** The limits that are looked after here. */
@@ -62,20 +64,28 @@ export class Allowance {
   }
 
   /** Counts a MAIL command; gives the refusal when it is one too many. */
-  mail(): SmtpReply | undefined {
+  mail(): Judgement | undefined {
     const { messagesPerConnection, recipientsPerConnection } = this.#bounds;
-    if (this.#messages >= messagesPerConnection) return ENOUGH;
+    if (this.#messages >= messagesPerConnection) return this.#over(ENOUGH, "messagesPerConnection");
     // Looked at here and not at RCPT, so that a message that has begun is not cut into pieces.
-    if (this.#recipients >= recipientsPerConnection) return ENOUGH;
-    if (!this.#messageRate.take(this.#client)) return TOO_MUCH_MAIL;
+    if (this.#recipients >= recipientsPerConnection) {
+      return this.#over(ENOUGH, "recipientsPerConnection");
+    }
+    if (!this.#messageRate.take(this.#client)) return this.#over(TOO_MUCH_MAIL, "messageRate");
     this.#messages++;
     return undefined;
   }
 
   /** Counts an RCPT command, welcome or not; gives the refusal when it is one too many. */
-  rcpt(): SmtpReply | undefined {
-    if (!this.#recipientRate.take(this.#client)) return TOO_MANY_RECIPIENTS;
+  rcpt(): Judgement | undefined {
+    if (!this.#recipientRate.take(this.#client)) {
+      return this.#over(TOO_MANY_RECIPIENTS, "recipientRate");
+    }
     this.#recipients++;
     return undefined;
+  }
+
+  #over(refusal: SmtpReply, limit: keyof ClientBounds): Judgement {
+    return { refusal, decision: { about: "limit", rule: limitRule(limit, this.#bounds) } };
   }
 }

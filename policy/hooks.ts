@@ -61,6 +61,17 @@ export function take(text = "Message taken"): Take {
   return { kind: "take", text };
 }
 
+/**
+ * The refusal in a verdict, if it is one.
+ *
+ * @throws {TypeError} for what is no verdict: taking it for "go on" would let in what a hook meant to keep out.
+ */
+export function refusalOf(verdict: Verdict | Take): SmtpReply | undefined {
+  if (verdict === undefined || verdict?.kind === "accept") return undefined;
+  if (verdict?.kind === "refuse" && verdict.reply.code >= 400) return verdict.reply;
+  throw new TypeError(`a hook gave what is no verdict: ${JSON.stringify(verdict)}`);
+}
+
 /** A message before it is queued. */
 export interface IncomingMessage {
   /** The id it has, or would have, in the queue. */

@@ -11,12 +11,15 @@ const MOST_VERDICTS = 4096;
 
 /** Networks that an address may belong to. */
 export class Networks {
-  #list = new BlockList();
+  /** All of them, which most addresses are in none of. */
+  #all = new BlockList();
+  /** Each by itself, as it was written. */
+  #each: (readonly [string, BlockList])[] = [];
   /**
-   * What was found for addresses: each connection asks several times for its own, and
-   * the look-up in a `BlockList` costs more than the rest of accepting a connection.
+   * What was found for addresses, null for nothing: each connection asks several times for
+   * its own, and the look-up in a `BlockList` costs more than the rest of accepting a connection.
    */
-  #verdicts = new Map<string, boolean>();
+  #verdicts = new Map<string, string | null>();
 
   /** @throws {TypeError} naming the network that is not `address` or `address/bits`. */
   constructor(networks: readonly string[]) {
@@ -25,14 +28,24 @@ export class Networks {
 
   /** Whether the address is in one of the networks. What is no address is in none. */
   has(address: string): boolean {
+    return this.find(address) !== undefined;
+  }
+
+  /** The first network, as it was written, that the address is in. */
+  find(address: string): string | undefined {
     const known = this.#verdicts.get(address);
-    if (known !== undefined) return known;
+    if (known !== undefined) return known ?? undefined;
     const version = isIP(address);
-    if (version === 0) return false;
-    const found = this.#list.check(address, version === 6 ? "ipv6" : "ipv4");
+    if (version === 0) return undefined;
+    const found = this.#lookUp(address, version === 6 ? "ipv6" : "ipv4");
     if (this.#verdicts.size >= MOST_VERDICTS) this.#verdicts.clear();
-    this.#verdicts.set(address, found);
+    this.#verdicts.set(address, found ?? null);
     return found;
+  }
+
+  #lookUp(address: string, family: "ipv4" | "ipv6"): string | undefined {
+    if (!this.#all.check(address, family)) return undefined;
+    return this.#each.find(([, list]) => list.check(address, family))?.[0];
   }
 
   #add(network: string): void {
@@ -43,6 +56,10 @@ export class Networks {
     if (version === 0 || rest.length > 0 || !(length <= longest)) {
       throw new TypeError(`not a network in CIDR notation: ${JSON.stringify(network)}`);
     }
-    this.#list.addSubnet(address, length, version === 6 ? "ipv6" : "ipv4");
+    const own = new BlockList();
+    for (const list of [this.#all, own]) {
+      list.addSubnet(address, length, version === 6 ? "ipv6" : "ipv4");
+    }
+    this.#each.push([network, own]);
   }
 }

@@ -39,12 +39,15 @@ export function formatSenderRule(rule: SenderRule): string {
   }
 }
 
-/** Whether one of the rules lets mail be from a mailbox. Neither half's case matters. */
-export function maySendFrom(rules: readonly SenderRule[], mailbox: string): boolean {
+/** The rule that lets mail be from a mailbox; undefined where none does. Neither half's case matters. */
+export function ruleForSender(
+  rules: readonly SenderRule[],
+  mailbox: string,
+): SenderRule | undefined {
   const { localPart, domain: written } = splitMailbox(mailbox);
   const domain = canonicalDomain(written) ?? "";
   const comparable = `${localPart.toLowerCase()}@${domain}`;
-  return rules.some((rule) => {
+  return rules.find((rule) => {
     switch (rule.kind) {
       case "any":
         return true;

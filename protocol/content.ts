@@ -21,14 +21,21 @@ export class Content {
   #fate: Fate;
   #octets = 0;
   readonly #limit: number;
+  readonly #told: (refusal: SmtpReply) => void;
 
   /**
    * Begins with no octets.
    *
    * @param taker the sink, or the reply that refuses the message before its first octet
    * @param limit octets a message may have
+   * @param told told of what is refused here, and not by the sink
    */
-  constructor(taker: MessageSink | SmtpReply, limit: number) {
+  constructor(
+    taker: MessageSink | SmtpReply,
+    limit: number,
+    told: (refusal: SmtpReply) => void = () => {},
+  ) {
+    this.#told = told;
     this.#fate = "write" in taker
       ? { kind: "kept", sink: taker }
       : { kind: "refused", reply: taker };
@@ -66,6 +73,7 @@ export class Content {
     const { sink } = this.#fate;
     this.#fate = { kind: "refused", reply };
     ask("abort", () => sink.abort());
+    this.#told(reply);
   }
 
   /** The true end: the reply to the message. */

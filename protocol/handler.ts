@@ -65,6 +65,9 @@ export interface MessageSink {
   abort(): void;
 }
 
+/** The sender or the recipient that something is about. */
+export type Subject = { readonly from: string } | { readonly to: string };
+
 /** What the conversation asks. A method that throws makes the session answer 451 4.3.0 and log; it never ends it. */
 export interface SessionHandler {
   /** Who knows the users; absent where nobody can log in. */
@@ -83,6 +86,10 @@ export interface SessionHandler {
   mail(mail: MailCommand, client: ClientInfo): MaybePromise<SmtpReply>;
   /** Whether the recipient is; a positive reply puts it into the envelope. */
   rcpt(rcpt: RcptCommand, client: ClientInfo): MaybePromise<SmtpReply>;
+  /** Told that the client has said by XCLIENT for whom it speaks. */
+  claimed?(client: ClientInfo): void;
+  /** Told of what the conversation has refused by itself, be it for its form, its order or a limit. */
+  refused?(answer: SmtpReply, client: ClientInfo, subject?: Subject): void;
   /** DATA or the first BDAT came with at least one recipient: a sink, or a refusal. */
   message(envelope: Envelope): MaybePromise<MessageSink | SmtpReply>;
 }

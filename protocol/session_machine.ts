@@ -34,6 +34,8 @@ export abstract class SessionMachine {
   protected readonly input: Input = new Input();
   /** Where the session stands. */
   protected state: SessionState = { name: "connected" };
+  /** Whether the client has said QUIT. */
+  hasQuit = false;
   /** Replies that were not given to the transport yet. */
   #output = "";
   /** Whether a step is under way, which may wait for the handler. */

@@ -9,6 +9,7 @@
 import type { Clock } from "../base/clock.ts";
 import { log } from "../base/log.ts";
 import { headOf, queueDsn } from "../deliver/notify.ts";
+import type { StoryTaker } from "../history/story.ts";
 import { RETURNED_CONTENT } from "../message/dsn.ts";
 import { isWanted } from "../message/dsn_request.ts";
 import type { IncomingMessage } from "../policy/hooks.ts";
@@ -24,6 +25,8 @@ export interface DeliveredOptions {
   readonly clock: Clock;
   /** A number in [0, 1). */
   readonly random: () => number;
+  /** Told of it. */
+  readonly stories: StoryTaker;
 }
 
 const logger = log("receive");
@@ -31,7 +34,7 @@ const logger = log("receive");
 /** Queues the notification; resolves once it is durable, at once when nobody wants to know. */
 export async function tellDelivered(
   { id, envelope, content }: IncomingMessage,
-  { queue, config, clock, random }: DeliveredOptions,
+  { queue, config, clock, random, stories }: DeliveredOptions,
 ): Promise<void> {
   const { reversePath, dsn, recipients } = envelope;
   const wanted = recipients.flatMap((_, index) => isWanted(dsn, index, "SUCCESS") ? [index] : []);
@@ -47,7 +50,8 @@ export async function tellDelivered(
         reason: { text: "", permanent: true },
       })),
     };
-    await queueDsn(envelope, facts, { queue, hostname: config.hostname, clock, random });
+    const { hostname } = config;
+    await queueDsn(envelope, facts, { queue, hostname, clock, random, stories });
   } catch (error) {
     logger.error("cannot tell a sender that its message was delivered", { id, error });
   }

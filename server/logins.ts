@@ -10,12 +10,20 @@ import { ConcurrencyLimit } from "../base/concurrency_limit.ts";
 import type { Clock } from "../base/clock.ts";
 import { log } from "../base/log.ts";
 import type { Config } from "../config/config.ts";
+import { limitRule } from "../config/setting_text.ts";
+import type { Decision } from "../history/story.ts";
 import type { ClientInfo } from "../message/envelope.ts";
 import type { Hooks, Login } from "../policy/hooks.ts";
 import { LoginFailures } from "../policy/login_failures.ts";
 import { matches } from "../policy/password.ts";
 import { clientNetwork } from "../policy/rate_limit.ts";
-import { maySendFrom, parseSenderRule, type SenderRule } from "../policy/senders.ts";
+import type { Judgement } from "../policy/judgement.ts";
+import {
+  formatSenderRule,
+  parseSenderRule,
+  ruleForSender,
+  type SenderRule,
+} from "../policy/senders.ts";
 import type { UserFile } from "../policy/user_file.ts";
 import { nameKey, type Users } from "../policy/users.ts";
 import type { AuthEnd, Authenticator } from "../protocol/auth.ts";
@@ -68,6 +76,9 @@ interface Identity {
   readonly from: readonly SenderRule[];
 }
 
+/** Told of a login that is refused, and by which rule. */
+type RefusalTaker = (client: ClientInfo, refusal: SmtpReply, decision: Decision) => void;
+
 /** What all connections share. */
 export class Logins {
   /** What it was made with. */
@@ -90,10 +101,15 @@ export class Logins {
    * where it is trusted. A user whom a trusted proxy names has logged in there, and
    * has the rights that the file of the users gives.
    */
-  async connection(isTrusted: boolean, named?: string): Promise<ConnectionLogins> {
+  async connection(
+    isTrusted: boolean,
+    refused: RefusalTaker,
+    named?: string,
+  ): Promise<ConnectionLogins> {
     const users = await this.options.userFile?.current();
     const user = named === undefined ? undefined : users?.find(named);
-    return new ConnectionLogins(this, isTrusted, user && { user: user.name, from: user.from });
+    const identity = user && { user: user.name, from: user.from };
+    return new ConnectionLogins(this, isTrusted, refused, identity);
   }
 
   /** Whether a password is that of a user; takes as long for a name that nobody has. */
@@ -132,6 +148,7 @@ export class ConnectionLogins implements Authenticator {
   readonly needsTls: boolean;
   readonly #logins: Logins;
   readonly #isTrusted: boolean;
+  readonly #told: RefusalTaker;
   #failures = 0;
   #client: ClientInfo | undefined;
   /** Who the client is if its exchange succeeds. */
@@ -139,8 +156,9 @@ export class ConnectionLogins implements Authenticator {
   #identity: Identity | undefined;
 
   /** Made by {@linkcode Logins.connection}. */
-  constructor(logins: Logins, isTrusted: boolean, identity?: Identity) {
+  constructor(logins: Logins, isTrusted: boolean, told: RefusalTaker, identity?: Identity) {
     this.#logins = logins;
+    this.#told = told;
     this.#identity = identity;
     this.#isTrusted = isTrusted;
     this.needsTls = !logins.options.config.authWithoutTls;
@@ -170,7 +188,10 @@ export class ConnectionLogins implements Authenticator {
     this.#candidate = undefined;
     const isShutOut = !this.#isTrusted &&
       this.#logins.failures.isShutOut(clientNetwork(client.address));
-    return isShutOut ? SHUT_OUT : undefined;
+    if (!isShutOut) return undefined;
+    const rule = limitRule("authFailures", this.#logins.options.config.limits);
+    this.#told(client, SHUT_OUT, { about: "limit", rule });
+    return SHUT_OUT;
   }
 
   /** See {@linkcode Credentials}. */
@@ -224,7 +245,7 @@ export class ConnectionLogins implements Authenticator {
     this.#identity = candidate;
     const { user } = candidate;
     this.#logins.failures.succeeded(countedName(result.user), clientNetwork(client.address));
-    logger.info("logged in", { client: client.address, user, tls: client.tls?.version });
+    logger.debug("logged in", { client: client.address, user, tls: client.tls?.version });
     return { reply: LOGGED_IN, user };
   }
 
@@ -236,6 +257,10 @@ export class ConnectionLogins implements Authenticator {
       case "malformed":
         return MALFORMED;
       case "binding":
+        this.#told(client, UNBOUND, {
+          about: "login",
+          rule: "its channel binding is none we have",
+        });
         return UNBOUND;
       case "refused":
         return await this.#refused(user, client);
@@ -245,26 +270,55 @@ export class ConnectionLogins implements Authenticator {
   }
 
   /** Counts a wrong guess and makes it wait, so that the next one is dear. */
-  async #refused(name: string, { address }: ClientInfo): Promise<SmtpReply> {
-    const { failures, options: { userFile } } = this.#logins;
-    const user = userFile?.users.find(name)?.name;
-    logger.info("login failed", { client: address, user });
-    const delay = failures.failed(countedName(name), clientNetwork(address));
+  async #refused(name: string, client: ClientInfo): Promise<SmtpReply> {
+    const { failures, options: { config: { limits } } } = this.#logins;
+    const rule = this.#isGuarded(name)
+      ? limitRule("authFailuresPerUser", limits)
+      : this.#refusalRule(name);
+    const delay = failures.failed(countedName(name), clientNetwork(client.address));
     await this.#logins.wait(delay);
-    return ++this.#failures >= FAILURES_PER_CONNECTION ? ENOUGH : WRONG;
+    const answer = ++this.#failures >= FAILURES_PER_CONNECTION ? ENOUGH : WRONG;
+    this.#told(client, answer, { about: "login", rule });
+    return answer;
   }
 
-  /** Why a client may not send from this reverse-path, or not yet; undefined when it may. */
-  senderRefusal(reversePath: string, { tls, user }: ClientInfo): SmtpReply | undefined {
-    if (this.needsTls && tls === undefined) return NEEDS_TLS;
-    if (user === undefined || this.#identity === undefined) return NEEDS_LOGIN;
+  /** Who knew no such credentials. The name is told only where it is somebody's: people type passwords into the wrong field. */
+  #refusalRule(name: string): string {
+    const { userFile, hooks } = this.#logins.options;
+    const user = userFile?.users.find(name)?.name;
+    if (user !== undefined) return `user ${user}, wrong credentials`;
+    return hooks.password === undefined && hooks.token === undefined
+      ? "no such user"
+      : "hooks, wrong credentials";
+  }
+
+  /** Whether a client may send from this reverse-path, or not yet. */
+  judgeSender(reversePath: string, { tls, user }: ClientInfo): Judgement {
+    if (this.needsTls && tls === undefined) {
+      return { refusal: NEEDS_TLS, decision: { about: "sender", rule: "auth_without_tls false" } };
+    }
+    if (user === undefined || this.#identity === undefined) {
+      const rule = user === undefined
+        ? "a submission listener takes mail from users who have logged in"
+        : `user ${user} is not in the file of the users`;
+      return { refusal: NEEDS_LOGIN, decision: { about: "sender", rule } };
+    }
     // The null reverse-path is nobody's: receipts are sent from it (RFC 8098 §2.1).
-    return reversePath === "" || this.mayAppearAs(reversePath) ? undefined : NOT_YOURS;
+    if (reversePath === "") {
+      return { decision: { about: "sender", rule: `user ${user}, from the null reverse-path` } };
+    }
+    const own = ruleForSender(this.#identity.from, reversePath);
+    if (own === undefined) {
+      const rule = `user ${user}, from ${this.#identity.from.map(formatSenderRule).join(", ")}`;
+      return { refusal: NOT_YOURS, decision: { about: "sender", rule } };
+    }
+    return { decision: { about: "sender", rule: `user ${user}, from ${formatSenderRule(own)}` } };
   }
 
   /** Whether the client may send from a mailbox. */
   mayAppearAs(mailbox: string): boolean {
-    return this.#identity !== undefined && maySendFrom(this.#identity.from, mailbox);
+    const rules = this.#identity?.from ?? [];
+    return ruleForSender(rules, mailbox) !== undefined;
   }
 }
 

@@ -7,7 +7,9 @@
  */
 import { type Bytes, CR, encode, isAscii, LF } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
+import type { StoryTaker } from "../history/story.ts";
 import type { ClientInfo, Envelope } from "../message/envelope.ts";
+import { HeaderScanner } from "../message/headers.ts";
 import { receivedHeader } from "../message/received.ts";
 import { parsePath } from "../protocol/path.ts";
 import type { Queue } from "../queue/queue.ts";
@@ -38,6 +40,8 @@ export interface SendOptions {
   readonly queue: Queue;
   /** Told when it is accepted. */
   readonly events: Events;
+  /** Told likewise. */
+  readonly stories: StoryTaker;
   /** What the server calls itself. */
   readonly hostname: string;
   /** Dates the Received field. */
@@ -63,14 +67,19 @@ export async function send(message: OutgoingMessage, options: SendOptions): Prom
   if (recipients.length === 0) throw new TypeError("a message needs at least one recipient");
   if (message.from !== "") checkMailbox("from", message.from);
   for (const recipient of recipients) checkMailbox("to", recipient);
-  const { queue, hostname, clock, events } = options;
+  const { queue, hostname, clock, events, stories } = options;
+  const at = clock.now();
+  const header = new HeaderScanner();
   const smtputf8 = ![message.from, ...recipients].every(isAscii);
   const draft = queue.draft();
   try {
     const id = draft.id;
-    const trace = { client: OURSELVES, hostname, id, recipients, now: clock.now() };
+    const trace = { client: OURSELVES, hostname, id, recipients, now: at };
     await draft.write(receivedHeader(trace));
-    await writeContent(message.content, (chunk) => draft.write(chunk), options.messageSize);
+    await writeContent(message.content, (chunk) => {
+      header.write(chunk);
+      return draft.write(chunk);
+    }, options.messageSize);
   } catch (error) {
     await draft.abort();
     throw error;
@@ -83,6 +92,12 @@ export async function send(message: OutgoingMessage, options: SendOptions): Prom
     client: OURSELVES,
   };
   const { id, size } = await draft.commit(envelope);
+  const { messageId, subject } = header.facts;
+  stories.take({
+    ...{ kind: "accepted", origin: "send", at, took: clock.now() - at },
+    ...{ id, client: OURSELVES, from: message.from, to: recipients },
+    ...{ size, messageId, subject, decisions: [] },
+  });
   events.emit("accepted", { id, envelope, size });
   return { id };
 }

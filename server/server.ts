@@ -13,14 +13,10 @@ import { Audience } from "../control/events.ts";
 import { Summaries } from "../control/summary.ts";
 import type { ControlTarget } from "../control/target.ts";
 import { Delivery } from "../deliver.ts";
-import { AddressGuard } from "../deliver/address_guard.ts";
 import { openClient } from "../deliver/connect.ts";
-import { DnsResolver } from "../deliver/dns.ts";
 import { Holds } from "../deliver/holds.ts";
 import { Pool } from "../deliver/pool.ts";
-import { route } from "../deliver/route.ts";
-import { UnverifiableHosts } from "../deliver/unverifiable.ts";
-import { Stories } from "../history/story.ts";
+import { Stories, type StoryTaker } from "../history/story.ts";
 import { StoryLog } from "../history/story_log.ts";
 import type { Hooks } from "../policy/hooks.ts";
 import { Networks } from "../policy/networks.ts";
@@ -30,11 +26,15 @@ import { FileQueue } from "../queue/file_queue.ts";
 import type { Queue, QueueCounts } from "../queue/queue.ts";
 import { type BoundAddress, Transport } from "../transport.ts";
 import { Deadlines } from "../transport/deadlines.ts";
+import { SessionStories } from "../transport/session_stories.ts";
 import { Certificates } from "./certificates.ts";
 import { Control, type ControlAddresses } from "./control.ts";
 import { Events, type Listeners, type ServerEvents } from "./events.ts";
 import { Receiver } from "./receive.ts";
 import { Logins } from "./logins.ts";
+import { Routing } from "./routing.ts";
+import { SessionLog } from "./session_log.ts";
+import { openTraces } from "./traces.ts";
 import { type OutgoingMessage, send, type SentMessage } from "./send.ts";
 
 /** What an application adds to the configuration. */
@@ -99,7 +99,9 @@ export async function startServer(config: Config, extras: Extras = {}): Promise<
     const holds = extras.queue === undefined
       ? await Holds.open({ directory: config.spool, clock })
       : Holds.inMemory(clock);
-    const server = new Server(config, extras, { clock, queue, holds, certificates, userFile });
+    const traces = await openTraces();
+    const parts = { clock, queue, holds, certificates, userFile, traces };
+    const server = new Server(config, extras, parts);
     await server.openControl(extras);
     return server;
   } catch (error) {
@@ -127,6 +129,8 @@ interface Parts {
   readonly holds: Holds;
   readonly certificates: Certificates;
   readonly userFile: UserFile | undefined;
+  /** Takes facts for traces, where somebody wants them. */
+  readonly traces: StoryTaker | undefined;
 }
 
 /** The rooms of a running server. */
@@ -135,11 +139,13 @@ class Server implements RunningServer {
   readonly #clock: Clock;
   readonly #queue: Queue;
   readonly #events: Events;
-  readonly #stories = new Stories([new StoryLog()]);
+  readonly #sessionLog: SessionLog;
+  readonly #stories: Stories;
+  readonly #sessions: SessionStories;
   readonly #certificates: Certificates;
   readonly #logins: Logins;
   readonly #transport: Transport;
-  readonly #resolver: DnsResolver;
+  readonly #routing: Routing;
   readonly #delivery: Delivery;
   #control: Control | undefined;
   #stopped: Promise<void> | undefined;
@@ -147,14 +153,18 @@ class Server implements RunningServer {
   constructor(
     config: Config,
     { hooks = {}, on }: Extras,
-    { clock, queue, holds, certificates, userFile }: Parts,
+    { clock, queue, holds, certificates, userFile, traces }: Parts,
   ) {
     this.#config = config;
     this.#clock = clock;
     this.#queue = queue;
     this.#events = new Events(on);
+    this.#sessionLog = new SessionLog(clock);
+    this.#stories = new Stories([this.#sessionLog, new StoryLog()]);
+    if (traces !== undefined) this.#stories.add(traces);
+    this.#sessions = new SessionStories(this.#stories, clock);
     this.#certificates = certificates;
-    this.#resolver = new DnsResolver({ nameServer: config.delivery.dns, clock });
+    this.#routing = new Routing(config, clock, () => this.#transport.addresses);
     this.#logins = new Logins({ config, userFile, hooks, clock, random: randomOctets });
     this.#transport = this.#listen(hooks);
     this.#delivery = this.#prepareDelivery(holds);
@@ -191,6 +201,7 @@ class Server implements RunningServer {
     return send(message, {
       queue: this.#queue,
       events: this.#events,
+      stories: this.#stories,
       hostname: this.#config.hostname,
       clock: this.#clock,
       messageSize: this.#config.limits.messageSize,
@@ -214,11 +225,12 @@ class Server implements RunningServer {
     await this.#control?.stop();
     this.#logins.stop();
     // Whatever is being looked up when the grace is over would hold its delivery up.
-    const cancel = this.#clock.after(stopGrace, () => this.#resolver.close());
+    const cancel = this.#clock.after(stopGrace, () => this.#routing.close());
     await Promise.all([this.#transport.stop(stopGrace), this.#delivery.stop(stopGrace)]);
     cancel();
-    this.#resolver.close();
+    this.#routing.close();
     await this.#certificates.stop();
+    this.#sessionLog.close();
     await this.#closeQueue();
   }
 
@@ -241,6 +253,8 @@ class Server implements RunningServer {
       relay,
       hooks,
       events: this.#events,
+      stories: this.#stories,
+      sessions: this.#sessions,
       clock: this.#clock,
       random: Math.random,
       logins: this.#logins,
@@ -254,8 +268,9 @@ class Server implements RunningServer {
       clock: this.#clock,
       reserve: this.#config.spool,
       unbounded: (address) => relay.trusts(address),
-      proxies: (address) => proxies.has(address),
-      welcome: (peer, listener) => receiver.welcome(peer, listener),
+      proxies: (address) => proxies.find(address),
+      welcome: (peer, listener, record) => receiver.welcome(peer, listener, record),
+      sessions: this.#sessions,
     });
   }
 
@@ -291,10 +306,7 @@ class Server implements RunningServer {
     const { delivery: settings, hostname } = this.#config;
     const clock = this.#clock;
     const deadlines = new Deadlines(clock);
-    const listeners = () => this.#transport.addresses;
-    const guard = new AddressGuard({ allowPrivate: settings.allowPrivate, listeners, clock });
-    const routing = { resolver: this.#resolver, settings, hostname, guard, random: Math.random };
-    const unverifiable = new UnverifiableHosts(clock);
+    const { unverifiable } = this.#routing;
     const connecting = { hostname, settings, deadlines, clock, unverifiable };
     return new Delivery({
       queue: this.#queue,
@@ -302,7 +314,7 @@ class Server implements RunningServer {
       hostname,
       clock,
       random: Math.random,
-      route: (destination, requireTls) => route(destination, routing, requireTls),
+      route: this.#routing.route,
       open: (host, signal, requireTls) => openClient(host, { ...connecting, signal, requireTls }),
       pool: new Pool({ idleTimeout: settings.idleTimeout, clock }),
       stories: this.#stories,

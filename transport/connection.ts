@@ -90,6 +90,7 @@ export class Connection {
   #sending = false;
   #sent: PromiseWithResolvers<void> | undefined;
   #timedOut = false;
+  #handshakeFailed = false;
   /** Made when somebody waits for the end. */
   #closing: PromiseWithResolvers<void> | undefined;
 
@@ -201,9 +202,15 @@ export class Connection {
       this.#tls = tls;
       return tls;
     } catch (error) {
+      this.#handshakeFailed = true;
       this.close();
       throw this.#timedOut ? new TimeoutError() : error;
     }
+  }
+
+  /** Whether no TLS came of {@linkcode secure}. */
+  get handshakeFailed(): boolean {
+    return this.#handshakeFailed;
   }
 
   /**

@@ -9,7 +9,8 @@ import type { Bytes } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { isPromise } from "../base/maybe_promise.ts";
 import type { Limits } from "../config/config.ts";
-import type { TlsChannel } from "../message/envelope.ts";
+import type { SessionFact } from "../history/story.ts";
+import type { ClientInfo, TlsChannel } from "../message/envelope.ts";
 import type { ServerSession } from "../protocol.ts";
 import type { SessionHandler } from "../protocol/handler.ts";
 import { reply, replyBytes, SHUTTING_DOWN, type SmtpReply, TIMED_OUT } from "../protocol/reply.ts";
@@ -17,6 +18,7 @@ import type { Connection, Peer } from "./connection.ts";
 import { ContentRate } from "./content_rate.ts";
 import type { Awaited, ReadBuffers } from "./read_buffers.ts";
 import type { ServerTls } from "./server_tls.ts";
+import type { SessionRecord } from "./session_stories.ts";
 
 /** What serving a connection needs. */
 export interface Serving {
@@ -30,6 +32,8 @@ export interface Serving {
   readonly buffers: ReadBuffers;
   /** Who answers another client that the connection is used for, or the reply that turns it away. */
   readonly welcome: (peer: Peer) => Promise<SessionHandler | SmtpReply>;
+  /** What is told of the session. */
+  readonly record: SessionRecord;
 }
 
 const TOO_SLOW = reply(421, "4.4.2", "Content arrives too slowly");
@@ -63,23 +67,28 @@ export class ServedConnection {
     connection.onTimeout(() => replyBytes(TIMED_OUT));
   }
 
-  /** Greets, then lets the session and the client talk until one of them ends it. */
-  async run(): Promise<void> {
+  /** What is known of the client. */
+  get client(): ClientInfo {
+    return this.#session.client;
+  }
+
+  /** Greets, then lets the session and the client talk until one of them ends it, and gives how. */
+  async run(): Promise<SessionFact["end"]> {
     await this.#greet();
     while (true) {
       const answer = this.#session.step(this.#buffer);
       const step = isPromise(answer) ? await answer : answer;
       if (step.output.length > 0) {
-        await this.#connection.write(step.output, WRITE_TIMEOUT);
+        await this.#send(step.output);
         // Every command is answered, so an answer is where the time for the next one begins.
         this.#waitingSince = this.#serving.clock.now();
       }
       switch (step.next) {
         case "read": {
-          if (this.#finishing && !this.#session.inTransaction) return await this.dismiss();
-          if (this.#isTooSlow) return await this.#connection.dismiss(replyBytes(TOO_SLOW));
+          const end = this.#due;
+          if (end !== undefined) return await this.#break(end);
           const octets = await this.#read();
-          if (octets === null) return;
+          if (octets === null) return "closed";
           this.#take(octets);
           break;
         }
@@ -89,18 +98,34 @@ export class ServedConnection {
           this.#session.secured(await this.#startTls());
           break;
         case "restart":
-          if (!await this.#restart()) return;
+          if (!await this.#restart()) return "turned away";
           break;
         case "close":
-          return;
+          return this.#session.hasQuit ? "quit" : "errors";
         default:
           step.next satisfies never;
       }
     }
   }
 
+  #send(octets: Uint8Array): Promise<void> {
+    this.#serving.record.sent += octets.length;
+    return this.#connection.write(octets, WRITE_TIMEOUT);
+  }
+
+  /** How the connection is to end now, if it is. */
+  get #due(): "shutdown" | "timeout" | undefined {
+    if (this.#finishing && !this.#session.inTransaction) return "shutdown";
+    return this.#isTooSlow ? "timeout" : undefined;
+  }
+
+  async #break(end: "shutdown" | "timeout"): Promise<SessionFact["end"]> {
+    await this.#connection.dismiss(replyBytes(end === "shutdown" ? SHUTTING_DOWN : TOO_SLOW));
+    return end;
+  }
+
   async #greet(): Promise<void> {
-    await this.#connection.write(this.#session.greeting(), WRITE_TIMEOUT);
+    await this.#send(this.#session.greeting());
     this.#waitingSince = this.#serving.clock.now();
   }
 
@@ -167,6 +192,7 @@ export class ServedConnection {
   /** Hands what was read to the session. */
   #take(octets: number): void {
     this.#waiting = false;
+    this.#serving.record.received += octets;
     const buffer = this.#buffer!;
     this.#filled = octets === buffer.length;
     if (this.#session.receiving) {

@@ -75,4 +75,5 @@ declare module "@std/fmt/colors" {
 
 declare module "@std/ulid" {
   export function ulid(seedTime?: number): string;
+  export function decodeTime(ulid: string): number;
 }

@@ -72,14 +72,15 @@ export interface Serving {
   ended(): Promise<number>;
 }
 
-/** Starts it on a free port of 127.0.0.1; `check` runs while it serves, and it is stopped after. `permissions` are flags of `deno run`. */
+/** Starts it on a free port of 127.0.0.1; `check` runs while it serves, and it is stopped after. `permissions` are flags of `deno run`, `env` is added to its environment. */
 export async function withServer(
   args: readonly string[],
   check: (serving: Serving) => Promise<void>,
   permissions?: readonly string[],
+  env?: Record<string, string>,
 ): Promise<void> {
   const flags = ["--listen=127.0.0.1:0", "--hostname=mx.example.org", "--log-format=json"];
-  const child = command([...flags, ...args], { permissions }).spawn();
+  const child = command([...flags, ...args], { permissions, env }).spawn();
   const log = programLog(child.stderr);
   let running = true;
   const status = child.status.finally(() => running = false);

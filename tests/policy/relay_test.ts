@@ -19,7 +19,7 @@ function judge(address: string, client: string, rules = policy, fingerprint?: st
   if (!path.ok) return path.reply.code;
   const tls = { version: "TLSv1.3", verified: false, fingerprint };
   const info = { address: client, port: 25, helo: "client.example", protocol: "ESMTPS", tls };
-  return rules.refusal(path.value, info)?.code ?? 250;
+  return rules.judge(path.value, info).refusal?.code ?? 250;
 }
 
 Deno.test("a trusted client may send to anyone", () => {

@@ -262,8 +262,13 @@ Deno.test("no log has a password, a response or a name that is nobody's in it", 
       await peer.ask(`AUTH PLAIN hunter5`);
       await peer.ask(plain(ANNA, PASSWORD));
     }));
-  const failed = records.filter(({ message }) => message === "login failed");
-  assertEquals(failed.map(({ properties }) => properties.user), [undefined, ANNA]);
+  const failed = records.filter(({ message, properties }) =>
+    message === "refused" && properties.about === "login"
+  );
+  assertEquals(failed.map(({ properties }) => properties.rule), [
+    "no such user",
+    `user ${ANNA}, wrong credentials`,
+  ]);
   const all = JSON.stringify(records);
   assert(all.includes("logged in"));
   for (const secret of ["hunter", btoa("hunter4"), PASSWORD, btoa(`\0${ANNA}\0${PASSWORD}`)]) {

@@ -14,12 +14,14 @@ import type { Queue, QueuedMessage } from "../../queue/queue.ts";
 import { Events, type Listeners } from "../../server/events.ts";
 import { Logins } from "../../server/logins.ts";
 import { Receiver } from "../../server/receive.ts";
+import { type StoryFact } from "../../history/story.ts";
+import { SessionStories } from "../../transport/session_stories.ts";
 import { withTempDir } from "../helpers/temp_dir.ts";
 import { TestClock } from "../helpers/test_clock.ts";
 import { claimOne, textOf } from "../queue/fixtures.ts";
 import type { Peer } from "../transport/peer.ts";
-import type { Endpoint } from "../../transport/connection.ts";
 import { BoundAddress } from "../../transport/listen.ts";
+import type { TransportOptions } from "../../transport.ts";
 import { HOSTNAME, type Running, withTransport } from "../transport/running.ts";
 
 /** The reply to what failed here and not at the client. */
@@ -72,7 +74,11 @@ export interface Changes {
 }
 
 /** A receiver that runs. */
-export type Receiving = Omit<Running, "handler"> & { readonly queue: Queue };
+export type Receiving = Omit<Running, "handler"> & {
+  readonly queue: Queue;
+  /** What was told, in order. */
+  readonly facts: readonly StoryFact[];
+};
 
 /** Receives for one test; clients on loopback may send to anyone unless the test says otherwise. */
 export function withReceiver(
@@ -84,6 +90,9 @@ export function withReceiver(
   const { hooks = {}, on, localDomains = [], trust = ["127.0.0.0/8"] } = changed;
   const { localRecipients = [], vrfy = "unsure", xclientHosts = [] } = changed;
   const limits = { ...DEFAULT_LIMITS, ...changed.limits };
+  const facts: StoryFact[] = [];
+  const stories = { take: (fact: StoryFact) => void facts.push(fact) };
+  const sessions = new SessionStories(stories, clock);
   return kind(clock, (queue) => {
     const relay = new RelayPolicy({
       trust,
@@ -97,16 +106,19 @@ export function withReceiver(
       relay,
       hooks,
       events: new Events(on),
+      stories,
+      sessions,
       clock,
       random: () => 0.5,
       logins: noLogins(limits, clock),
       startQueue: (domain) => queue.wake(domain),
     });
     const listener = new BoundAddress("127.0.0.1", 2525, { tls: false });
-    const welcome = (peer: Endpoint) => receiver.welcome(peer, listener);
+    const welcome: TransportOptions["welcome"] = (peer, _, record) =>
+      receiver.welcome(peer, listener, record);
     const unbounded = (address: string) => relay.trusts(address);
-    const changes = { limits, clock, welcome, unbounded };
-    return withTransport(changes, (running) => check({ ...running, queue }));
+    const changes = { limits, clock, welcome, unbounded, sessions };
+    return withTransport(changes, (running) => check({ ...running, queue, facts }));
   });
 }
 

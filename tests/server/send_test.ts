@@ -32,6 +32,7 @@ function sendTo(
   const options = {
     queue,
     events,
+    stories: { take: () => {} },
     hostname: "mx.example.org",
     clock: new TestClock(),
     messageSize,

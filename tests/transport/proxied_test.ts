@@ -23,7 +23,7 @@ function withProxied(
     tls,
     proxied: true,
   }));
-  const proxies = (address: string) => address === "127.0.0.1";
+  const proxies = (address: string) => address === "127.0.0.1" ? "127.0.0.1/32" : undefined;
   return withTransport({ listen, proxies, ...changes }, check);
 }
 
@@ -100,7 +100,7 @@ Deno.test("who is no proxy is hung up on without a word, whatever it says", () =
       await peer.say(said).catch(() => {});
       assertEquals(await peer.toEnd(), "");
     }
-  }, { proxies: () => false }));
+  }, { proxies: () => undefined }));
 
 Deno.test("a proxy without a proper header is hung up on without a word", () =>
   withProxied(async ({ connect, handler }) => {
@@ -123,7 +123,7 @@ Deno.test("a proxy that is silent, or slow with its header, is hung up on", () =
   }));
 
 Deno.test("a header on a listener that is not for proxies is a faulty command", () =>
-  withTransport({ proxies: () => true }, async (running) => {
+  withTransport({ proxies: () => "0.0.0.0/0" }, async (running) => {
     const peer = await running.connect();
     await peer.say(HEADER);
     assertMatch(await peer.reply(), /^220 /);

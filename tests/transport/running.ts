@@ -7,6 +7,7 @@ import type { SmtpReply } from "../../protocol/reply.ts";
 import { Transport, type TransportOptions } from "../../transport.ts";
 import { selfSignedCertificate } from "../../transport/certificate.ts";
 import { ServerTls } from "../../transport/server_tls.ts";
+import { SessionStories } from "../../transport/session_stories.ts";
 import { TestClock } from "../helpers/test_clock.ts";
 import { RecordingHandler } from "../protocol/recording_handler.ts";
 import { Peer } from "./peer.ts";
@@ -86,8 +87,9 @@ function optionsOf(
     limits,
     tls: new ServerTls([CERTIFICATE]),
     unbounded: () => false,
-    proxies: () => false,
+    proxies: () => undefined,
     welcome: () => handler,
+    sessions: new SessionStories({ take: () => {} }, clock),
     ...changes,
     clock,
   };

@@ -110,7 +110,7 @@ export const SERVER_FAULTS: readonly Fault[] = [
   },
   {
     name: "keeps a message that it refuses",
-    file: "server/receive.ts",
+    file: "server/incoming.ts",
     original: "if (this.#refusal) return this.#draft.abort();",
     planted: "if (this.#refusal) return this.#commit();",
   },

@@ -1,0 +1,134 @@
+/**
+ * The history: what became of every message, kept on disk after it is gone, and
+ * found again by its id, sender, recipient or Message-ID. Refusals and sessions
+ * have files and a bound of their own, so that nobody flushes the story of the
+ * mail out by being refused. Nothing that goes wrong here touches mail.
+ *
+ * @module
+ */
+import type { Clock } from "../base/clock.ts";
+import { log } from "../base/log.ts";
+import { denoWriter, FactFiles, type SegmentWriter } from "./fact_files.ts";
+import { fatesOf, type RecipientFate } from "./fates.ts";
+import type { FactQuery } from "./keys.ts";
+import { newest, storyOf } from "./search.ts";
+import type { AcceptedFact, RefusedFact, SessionFact, StoryFact, StoryTaker } from "./story.ts";
+
+/** What a history is. */
+export interface HistoryOptions {
+  /** Where it is; made when it is not there. */
+  readonly directory: string;
+  /** How long facts are kept, ms. */
+  readonly keep: number;
+  /** What all of it may take on the disk, octets. */
+  readonly size: number;
+  readonly clock: Clock;
+  /** With less free space than this nothing is written, and the oldest goes; default 128 MiB, twice what the queue keeps free. Octets. */
+  readonly reserve?: number;
+  /** What files are written with; the machine's by default. */
+  readonly writer?: SegmentWriter;
+}
+
+/** What messages are looked for; everything that is given has to hold. The times are those of acceptance. */
+export type MessageQuery = Omit<FactQuery, "client"> & {
+  /** How many to give at most. */
+  readonly limit: number;
+};
+
+/** What refusals and sessions are looked for. */
+export type SessionQuery = Omit<FactQuery, "messageId"> & {
+  /** How many to give at most. */
+  readonly limit: number;
+};
+
+/** A message of the history. */
+export interface FoundMessage {
+  /** How it was accepted. */
+  readonly accepted: AcceptedFact;
+  /** What is known of each recipient. */
+  readonly recipients: readonly RecipientFate[];
+  /** When it was finished, ms since 1970; absent while it is in the queue. */
+  readonly finished?: number;
+}
+
+/** The share of the size that refusals and sessions have. */
+const SESSIONS_SHARE = 0.25;
+const RESERVE = 128 * 1024 * 1024;
+
+/** The history on disk. */
+export class History implements StoryTaker {
+  readonly #mail: FactFiles;
+  readonly #sessions: FactFiles;
+  #failed = false;
+
+  private constructor(mail: FactFiles, sessions: FactFiles) {
+    this.#mail = mail;
+    this.#sessions = sessions;
+  }
+
+  /** Opens the history in a directory. Never rejects: what cannot be read is not there. */
+  static async open(options: HistoryOptions): Promise<History> {
+    const { size, reserve = RESERVE, writer = denoWriter } = options;
+    const series = (name: string, share: number) =>
+      FactFiles.open({ ...options, reserve, writer, series: name, size: Math.floor(size * share) });
+    const mail = await series("mail", 1 - SESSIONS_SHARE);
+    return new History(mail, await series("sessions", SESSIONS_SHARE));
+  }
+
+  /** What it takes on the disk, octets. */
+  get octets(): number {
+    return this.#mail.octets + this.#sessions.octets;
+  }
+
+  /** How many facts could not be written since the start. */
+  get lost(): number {
+    return this.#mail.lost + this.#sessions.lost;
+  }
+
+  take(fact: StoryFact): void {
+    const files = fact.kind === "refused" || fact.kind === "session" ? this.#sessions : this.#mail;
+    try {
+      files.add(fact);
+    } catch (error) {
+      // A fact that cannot be put in words is a bug; once is enough to hear of it.
+      if (!this.#failed) log("history").error("a fact could not be kept", { error });
+      this.#failed = true;
+    }
+  }
+
+  /** What happened to a message, in order; nothing when it is not known. */
+  async story(id: string): Promise<StoryFact[]> {
+    return await storyOf(this.#mail, id);
+  }
+
+  /** Accepted messages, the newest first, each with what became of it. */
+  async find({ limit, ...query }: MessageQuery): Promise<FoundMessage[]> {
+    const found: FoundMessage[] = [];
+    for await (const fact of newest(this.#mail, query, "accepted")) {
+      if (found.length >= limit) break;
+      if (fact.kind === "accepted") found.push(await this.#withOutcome(fact));
+    }
+    return found;
+  }
+
+  /** Refusals and sessions, the newest first. */
+  async sessions({ limit, ...query }: SessionQuery): Promise<(RefusedFact | SessionFact)[]> {
+    const found: (RefusedFact | SessionFact)[] = [];
+    for await (const fact of newest(this.#sessions, query, "refused")) {
+      if (found.length >= limit) break;
+      if (fact.kind === "refused" || fact.kind === "session") found.push(fact);
+    }
+    return found;
+  }
+
+  /** Writes what waits, and ends. Never rejects. */
+  async close(): Promise<void> {
+    await Promise.all([this.#mail.close(), this.#sessions.close()]);
+  }
+
+  async #withOutcome(accepted: AcceptedFact): Promise<FoundMessage> {
+    const facts = await storyOf(this.#mail, accepted.id, "until finished");
+    const finished = facts.find(({ kind }) => kind === "finished")?.at;
+    return { accepted, recipients: fatesOf(accepted, facts), finished };
+  }
+}

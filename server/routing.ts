@@ -1,0 +1,54 @@
+/**
+ * The ways to next hops as the configuration has them: who asks the name servers,
+ * judges addresses, and remembers what was learned of hosts. One for delivery and
+ * for plans, so that both say the same.
+ *
+ * @module
+ */
+import type { Clock } from "../base/clock.ts";
+import type { Config } from "../config/config.ts";
+import { AddressGuard, type ListenerAddress } from "../deliver/address_guard.ts";
+import { DnsResolver } from "../deliver/dns.ts";
+import { type PlannedMail, planRoute, type RoutePlan } from "../deliver/plan.ts";
+import { type Route, route, type RouteDeps } from "../deliver/route.ts";
+import { UnverifiableHosts } from "../deliver/unverifiable.ts";
+
+/** What routing takes from the configuration. */
+export type RoutingConfig = Pick<Config, "delivery" | "hostname">;
+
+/** Finds routes, and plans with them. */
+export class Routing {
+  /** Hosts with which verified TLS failed. */
+  readonly unverifiable: UnverifiableHosts;
+  readonly #config: RoutingConfig;
+  readonly #clock: Clock;
+  readonly #resolver: DnsResolver;
+  readonly #deps: RouteDeps;
+
+  /** `listeners` are this server's own, to which no mail is carried. */
+  constructor(config: RoutingConfig, clock: Clock, listeners: () => readonly ListenerAddress[]) {
+    const { delivery: settings, hostname } = config;
+    this.unverifiable = new UnverifiableHosts(clock);
+    this.#config = config;
+    this.#clock = clock;
+    this.#resolver = new DnsResolver({ nameServer: settings.dns, clock });
+    const guard = new AddressGuard({ allowPrivate: settings.allowPrivate, listeners, clock });
+    this.#deps = { resolver: this.#resolver, settings, hostname, guard, random: Math.random };
+  }
+
+  /** Finds the hosts of a destination. Never throws. */
+  readonly route = (destination: string, requireTls: boolean): Promise<Route> =>
+    route(destination, this.#deps, requireTls);
+
+  /** What delivery would do with mail for an address; sends nothing. Never throws. */
+  plan(address: string, mail?: PlannedMail): Promise<RoutePlan> {
+    const { delivery: settings } = this.#config;
+    const deps = { settings, clock: this.#clock, route: this.route };
+    return planRoute(address, { ...deps, unverifiable: this.unverifiable }, mail);
+  }
+
+  /** Ends the questions under way, and all later ones. */
+  close(): void {
+    this.#resolver.close();
+  }
+}

@@ -1,0 +1,532 @@
+/** What is told of messages, found again. */
+import { assert, assertEquals, assertLess, assertStringIncludes } from "@std/assert";
+import fc from "fast-check";
+import { ulid } from "@std/ulid";
+import { denoWriter, type SegmentWriter } from "../../history/fact_files.ts";
+import { History, type HistoryOptions, type MessageQuery } from "../../history/history.ts";
+import { matches } from "../../history/keys.ts";
+import type { AcceptedFact, StoryFact } from "../../history/story.ts";
+import { capturedLog } from "../helpers/captured_log.ts";
+import { withTempDir } from "../helpers/temp_dir.ts";
+import { TestClock } from "../helpers/test_clock.ts";
+import { accepted, attempt, BEGIN, finished, refused, session } from "./facts.ts";
+
+const DAY = 86_400_000;
+const MIB = 1024 * 1024;
+
+interface Place {
+  readonly directory: string;
+  readonly clock: TestClock;
+  /** Opens the history there. */
+  open(change?: Partial<HistoryOptions>): Promise<History>;
+}
+
+async function withHistory(check: (history: History, place: Place) => Promise<void>) {
+  await withPlace(async (place) => {
+    const history = await place.open();
+    try {
+      await check(history, place);
+    } finally {
+      await history.close();
+    }
+  });
+}
+
+async function withPlace(check: (place: Place) => Promise<void>): Promise<void> {
+  await withTempDir(async (parent) => {
+    const directory = `${parent}/history`;
+    const clock = new TestClock(BEGIN);
+    const open = (change: Partial<HistoryOptions> = {}) =>
+      History.open({ directory, keep: 30 * DAY, size: 4 * MIB, clock, reserve: 0, ...change });
+    await check({ directory, clock, open });
+  });
+}
+
+async function names(directory: string, ending: string): Promise<string[]> {
+  const found = await Array.fromAsync(Deno.readDir(directory), ({ name }) => name);
+  return found.filter((name) => name.endsWith(ending)).sort();
+}
+
+/** Tells of `count` messages, a millisecond apart. */
+function tell(history: History, count: number, change: Partial<AcceptedFact> = {}): AcceptedFact[] {
+  const messages = Array.from({ length: count }, (_, i) => {
+    const at = (change.at ?? BEGIN) + i;
+    return accepted({ to: [`user${i}@example.net`], ...change, at, id: ulid(at) });
+  });
+  for (const message of messages) {
+    for (const fact of [message, attempt(message), finished(message)]) history.take(fact);
+  }
+  return messages;
+}
+
+async function idsOf(history: History, query: Partial<MessageQuery>): Promise<string[]> {
+  return (await history.find({ limit: 100, ...query })).map(({ accepted }) => accepted.id);
+}
+
+Deno.test("a message's story is told as it was, before it is written and after a restart", async () => {
+  await withHistory(async (history, { open }) => {
+    const message = accepted();
+    const facts: StoryFact[] = [
+      message,
+      { kind: "waits", at: BEGIN + 1, id: message.id, destination: "x", why: "rests", until: 5 },
+      attempt(message, { outcome: "deferred", delivered: 0, nextAttempt: BEGIN + 300_000 }),
+      { kind: "steered", at: BEGIN + 30, id: message.id, action: "retry", by: "socket uid 0" },
+      attempt(message, { at: BEGIN + 40 }),
+      {
+        kind: "notice",
+        at: BEGIN + 50,
+        id: message.id,
+        action: "delivered",
+        recipients: [],
+        reason: "asked",
+      },
+      finished(message),
+    ];
+    for (const fact of facts) history.take(fact);
+    tell(history, 3, { at: BEGIN + 100 });
+    assertEquals(await history.story(message.id), facts);
+    await history.close();
+    const again = await open();
+    assertEquals(await again.story(message.id), facts);
+    assertEquals(await again.story("01ARZ3NDEKTSV4RRFFQ69G5FAV"), []);
+    assertEquals(await again.story("no id"), []);
+    await again.close();
+  });
+});
+
+Deno.test("a message is found by id, sender, recipient, Message-ID, domain, and several of them", async () => {
+  await withHistory(async (history) => {
+    tell(history, 5);
+    const wanted = accepted({
+      at: BEGIN + 50,
+      from: "Carol@Bücher.example",
+      to: ["dave@example.net", "Erin@Example.NET"],
+      messageId: "<wanted@example.org>",
+    });
+    history.take(wanted);
+    tell(history, 5, { at: BEGIN + 100 });
+    const queries: Partial<MessageQuery>[] = [
+      { id: wanted.id },
+      { from: "carol@xn--bcher-kva.example" },
+      { from: "*@BÜCHER.example" },
+      { to: "erin@example.net" },
+      { to: "dave@EXAMPLE.net" },
+      { messageId: "wanted@example.org" },
+      { messageId: "<wanted@example.org>" },
+      { from: "*@bücher.example", to: "*@example.net" },
+      { since: BEGIN + 50, until: BEGIN + 51 },
+      { to: "*@example.net", since: BEGIN + 50, until: BEGIN + 51 },
+    ];
+    for (const query of queries) {
+      assertEquals(await idsOf(history, query), [wanted.id], JSON.stringify(query));
+    }
+    assertEquals(await idsOf(history, { from: "carol@example.org" }), []);
+    assertEquals(
+      await idsOf(history, { from: "carol@xn--bcher-kva.example", to: "user1@example.net" }),
+      [],
+    );
+    assertEquals((await idsOf(history, { to: "*@example.net" })).length, 11);
+  });
+});
+
+Deno.test("the null reverse-path is found as such", async () => {
+  await withHistory(async (history) => {
+    tell(history, 2);
+    const bounce = accepted({ from: "" });
+    history.take(bounce);
+    assertEquals(await idsOf(history, { from: "" }), [bounce.id]);
+  });
+});
+
+Deno.test("the newest messages come first, and no more than asked for", async () => {
+  await withHistory(async (history) => {
+    const told = tell(history, 10).map(({ id }) => id).reverse();
+    assertEquals(await idsOf(history, {}), told);
+    assertEquals(await idsOf(history, { limit: 3 }), told.slice(0, 3));
+    assertEquals(await idsOf(history, { from: "alice@example.org", limit: 3 }), told.slice(0, 3));
+    assertEquals(await idsOf(history, { limit: 0 }), []);
+  });
+});
+
+Deno.test("what became of each recipient is told with the message", async () => {
+  await withHistory(async (history) => {
+    const to = ["a@example.net", "b@example.net", "c@example.org", "d@example.com"];
+    const message = accepted({ to });
+    const results = [
+      { outcome: "delivered", reply: "250 ok" },
+      { outcome: "deferred", reply: "450 later" },
+    ] as const;
+    history.take(message);
+    history.take(attempt(message, { recipients: to.slice(0, 2), outcome: "mixed", results }));
+    history.take(
+      attempt(message, {
+        recipients: ["C@example.org"],
+        outcome: "failed",
+        reply: "550 no",
+        host: "mx2",
+      }),
+    );
+    history.take(
+      {
+        kind: "notice",
+        at: BEGIN + 90,
+        id: message.id,
+        action: "failed",
+        recipients: ["c@example.org"],
+        reason: "told",
+      },
+    );
+    const [found] = await history.find({ id: message.id, limit: 1 });
+    const at = BEGIN + 55;
+    const host = "mx1.example.net";
+    assertEquals(found!.recipients, [
+      { address: "a@example.net", outcome: "delivered", reply: "250 ok", at, host },
+      { address: "b@example.net", outcome: "deferred", reply: "450 later", at, host },
+      { address: "c@example.org", outcome: "failed", reply: "550 no", at: BEGIN + 90, host: "mx2" },
+      { address: "d@example.com", outcome: "waiting" },
+    ]);
+    assertEquals(found!.finished, undefined);
+    history.take({ kind: "steered", at: BEGIN + 99, id: message.id, action: "remove", by: "api" });
+    history.take(finished(message, { at: BEGIN + 100 }));
+    const [done] = await history.find({ id: message.id, limit: 1 });
+    assertEquals(done!.recipients.map(({ outcome }) => outcome), [
+      "delivered",
+      "removed",
+      "failed",
+      "removed",
+    ]);
+    assertEquals(done!.finished, BEGIN + 100);
+  });
+});
+
+Deno.test("refusals and sessions have files of their own, and are found by client, address and id", async () => {
+  await withHistory(async (history, { directory }) => {
+    const mail = tell(history, 3);
+    const facts = [
+      refused({ at: BEGIN + 1 }),
+      refused({ at: BEGIN + 2, id: "S3", to: "carol@example.net" }),
+      session({ at: BEGIN + 3, ids: [mail[0]!.id] }),
+    ];
+    for (const fact of facts) history.take(fact);
+    const [first, second, third] = facts;
+    assertEquals(await history.sessions({ client: "203.0.113.9", limit: 9 }), [second!, first!]);
+    assertEquals(await history.sessions({ to: "BOB@example.net", limit: 9 }), [first!]);
+    assertEquals(await history.sessions({ from: "*@example.com", limit: 1 }), [second!]);
+    assertEquals(await history.sessions({ id: "S1", limit: 9 }), [third!]);
+    assertEquals(await history.sessions({ limit: 9 }), [second!, first!]);
+    assertEquals((await history.find({ limit: 9 })).length, 3);
+    assertEquals((await names(directory, ".jsonl")).length, 2);
+  });
+});
+
+Deno.test("files are for their owner only, and lines are JSON with times that people can read", async () => {
+  await withHistory(async (history, { directory }) => {
+    tell(history, 1, { subject: "line\r\nbreak \u202egnp.exe \u001b[31m" });
+    await history.close();
+    const [name] = await names(directory, ".jsonl");
+    assertEquals((await Deno.stat(directory)).mode! & 0o777, 0o700);
+    assertEquals((await Deno.stat(`${directory}/${name}`)).mode! & 0o777, 0o600);
+    const text = await Deno.readTextFile(`${directory}/${name}`);
+    const lines = text.trimEnd().split("\n");
+    assertEquals(
+      lines.map((line) => JSON.parse(line).at.slice(0, 19)),
+      Array(3).fill("2026-01-01T00:00:00"),
+    );
+    assertEquals(JSON.parse(lines[0]!).subject, "line\r\nbreak \u202egnp.exe \u001b[31m");
+    for (const misleading of ["\r", "\u202e", "\u001b"]) assert(!text.includes(misleading));
+  });
+});
+
+Deno.test("it stays within its size: the oldest mail goes first, and refusals take none of its room", async () => {
+  await withHistory(async (history, { directory }) => {
+    const old = tell(history, 1)[0]!;
+    for (let i = 0; i < 40; i++) {
+      for (let n = 0; n < 300; n++) history.take(refused({ at: BEGIN + n, id: `S${i}-${n}` }));
+      await history.story(old.id);
+    }
+    assertEquals((await history.story(old.id)).length, 3);
+    let last: AcceptedFact[] = [];
+    for (let i = 0; i < 60; i++) {
+      last = tell(history, 100, { at: BEGIN + 1000 + i * 100 });
+      await history.story(old.id);
+    }
+    assertEquals(await history.story(old.id), []);
+    assertEquals((await history.story(last[0]!.id)).length, 3);
+    const sizes = (await names(directory, "")).map((name) =>
+      Deno.statSync(`${directory}/${name}`).size
+    );
+    const total = sizes.reduce((sum, size) => sum + size, 0);
+    assertLess(total, 4 * MIB);
+    assertLess(3 * MIB, total);
+    assertLess(Math.abs(history.octets - total), MIB / 8);
+  });
+});
+
+Deno.test("a day has a file of its own, and what is too old goes, also while nothing happens", async () => {
+  await withHistory(async (history, { directory, clock }) => {
+    const [old] = tell(history, 1);
+    assertEquals((await history.story(old!.id)).length, 3);
+    clock.advance(DAY);
+    const [later] = tell(history, 1, { at: BEGIN + DAY });
+    assertEquals((await history.story(old!.id)).length, 3);
+    assertEquals(await names(directory, ".jsonl"), [
+      "mail-000001-2026-01-01.jsonl",
+      "mail-000002-2026-01-02.jsonl",
+    ]);
+    clock.advance(29 * DAY + 3_600_000);
+    assertEquals(await history.story(old!.id), []);
+    assertEquals((await history.story(later!.id)).length, 3);
+    clock.advance(DAY);
+    assertEquals(await history.story(later!.id), []);
+    assertEquals(await names(directory, ""), []);
+  });
+});
+
+Deno.test("a torn line is skipped, and what is told after it is not", async () => {
+  await withHistory(async (history, { directory, open }) => {
+    const messages = tell(history, 3);
+    await history.close();
+    const [name] = await names(directory, ".jsonl");
+    await Deno.writeTextFile(`${directory}/${name}`, '{"kind":"accepted","at":"2026-', {
+      append: true,
+    });
+    const again = await open();
+    assertEquals((await idsOf(again, {})).length, 3);
+    const [next] = tell(again, 1, { at: BEGIN + 50 });
+    assertEquals((await again.story(next!.id)).length, 3);
+    assertEquals((await again.story(messages[2]!.id)).length, 3);
+    await again.close();
+    for (const line of (await Deno.readTextFile(`${directory}/${name}`)).trimEnd().split("\n")) {
+      JSON.parse(line);
+    }
+  });
+});
+
+Deno.test("lines that a power cut left as zeros or rubbish are skipped", async () => {
+  await withHistory(async (history, { directory, open }) => {
+    const messages = tell(history, 3);
+    await history.close();
+    const path = `${directory}/${(await names(directory, ".jsonl"))[0]}`;
+    const bytes = await Deno.readFile(path);
+    bytes.fill(0, bytes.indexOf(10) - 40, bytes.indexOf(10) + 200);
+    await Deno.writeFile(path, bytes);
+    await Deno.remove(path.replace("jsonl", "idx"));
+    const again = await open();
+    assertEquals((await again.story(messages[2]!.id)).length, 3);
+    assertLess((await again.story(messages[0]!.id)).length, 3);
+    await again.close();
+  });
+});
+
+Deno.test("an index that is missing, torn, or of something else is made anew", async () => {
+  await withHistory(async (history, { directory, clock, open }) => {
+    const messages = tell(history, 20);
+    await history.story(messages[0]!.id);
+    clock.advance(DAY);
+    tell(history, 1, { at: BEGIN + DAY });
+    await history.close();
+    const path = `${directory}/mail-000001-2026-01-01.idx`;
+    const whole = await Deno.readFile(path);
+    const damages = [
+      whole.subarray(0, 100),
+      whole.subarray(0, 0),
+      whole.map((octet) => octet ^ 255),
+      undefined,
+    ];
+    for (const damage of damages) {
+      if (damage === undefined) await Deno.remove(path);
+      else await Deno.writeFile(path, damage);
+      const again = await open();
+      assertEquals((await again.story(messages[7]!.id)).length, 3);
+      await again.close();
+      assertEquals(await Deno.readFile(path), whole);
+    }
+  });
+});
+
+Deno.test("what cannot be written is lost with one warning, and what comes later is kept", async () => {
+  await withPlace(async ({ directory, clock, open }) => {
+    await Deno.writeTextFile(directory, "in the way");
+    const history = await open();
+    const records = await capturedLog("info", async () => {
+      for (let i = 0; i < 5; i++) {
+        tell(history, 2);
+        await history.find({ limit: 1 });
+      }
+      await Deno.remove(directory);
+      clock.advance(60_000);
+      const [message] = tell(history, 1, { at: BEGIN + 60_000 });
+      assertEquals((await history.story(message!.id)).length, 3);
+    });
+    assertEquals(records.map(({ message }) => message), [
+      "The history cannot be written: mail goes on without it",
+      "The history is written again",
+    ]);
+    assertEquals(history.lost, 30);
+    await history.close();
+  });
+});
+
+/** A disk that takes `room` octets in all, also the part of a write that fits. */
+function smallDisk(disk: { room: number }): SegmentWriter {
+  return {
+    freeSpace: () => Promise.resolve(Infinity),
+    async open(path, size) {
+      const file = await denoWriter.open(path, size);
+      const write = async (bytes: Uint8Array) => {
+        const fits = bytes.subarray(0, disk.room);
+        await file.write(fits);
+        disk.room -= fits.length;
+        if (fits.length < bytes.length) throw new Deno.errors.WriteZero("no space");
+      };
+      const rest = { syncData: () => file.syncData(), close: () => file.close() };
+      return { ...rest, write, truncate: (length) => file.truncate(length) };
+    },
+  };
+}
+
+Deno.test("after a full disk the file goes on behind the last whole line", async () => {
+  await withPlace(async ({ directory, open }) => {
+    const disk = { room: 10_000 };
+    const history = await open({ writer: smallDisk(disk) });
+    const messages: AcceptedFact[] = [];
+    for (let i = 0; i < 10; i++) {
+      messages.push(...tell(history, 2, { at: BEGIN + 10 * i }));
+      await history.find({ limit: 1 });
+    }
+    disk.room = Infinity;
+    messages.push(...tell(history, 2, { at: BEGIN + 200 }));
+    const known = await idsOf(history, {});
+    assertEquals(history.lost, (messages.length - known.length) * 3);
+    assertLess(known.length, messages.length);
+    for (const id of known) assertEquals((await history.story(id)).length, 3);
+    await history.close();
+    const [name] = await names(directory, ".jsonl");
+    const lines = (await Deno.readTextFile(`${directory}/${name}`)).trimEnd().split("\n");
+    assertEquals(lines.map((line) => JSON.parse(line).kind).length, 3 * known.length);
+  });
+});
+
+Deno.test("where space is low the oldest of the history goes, and nothing is added", async () => {
+  await withPlace(async ({ clock, open }) => {
+    let free = MIB;
+    const writer = { ...denoWriter, freeSpace: () => Promise.resolve(free) };
+    const history = await open({ reserve: MIB / 2, writer });
+    const [old] = tell(history, 1);
+    await history.story(old!.id);
+    clock.advance(DAY);
+    const [young] = tell(history, 1, { at: BEGIN + DAY });
+    assertEquals((await history.story(old!.id)).length, 3);
+    free = MIB / 4;
+    const records = await capturedLog("warning", async () => {
+      const [lost] = tell(history, 1, { at: BEGIN + DAY + 9 });
+      assertEquals(await history.story(lost!.id), []);
+    });
+    assertStringIncludes(String(records[0]?.properties.error), "space is low");
+    assertEquals(await history.story(old!.id), []);
+    assertEquals((await history.story(young!.id)).length, 3);
+    await history.close();
+  });
+});
+
+Deno.test("messages are found while others are being told of", async () => {
+  await withHistory(async (history) => {
+    const messages: AcceptedFact[] = [];
+    const asking: Promise<void>[] = [];
+    for (let i = 0; i < 50; i++) {
+      messages.push(...tell(history, 10, { at: BEGIN + 10 * i }));
+      const asked = messages[Math.floor(messages.length / 2)]!;
+      asking.push(history.story(asked.id).then((story) => assertEquals(story.length, 3)));
+    }
+    await Promise.all(asking);
+    assertEquals(history.lost, 0);
+  });
+});
+
+Deno.test("a message that spans days is told whole", async () => {
+  await withHistory(async (history, { clock }) => {
+    const message = accepted();
+    history.take(message);
+    for (let day = 1; day <= 3; day++) {
+      await history.find({ limit: 1 });
+      clock.advance(DAY);
+      history.take(
+        attempt(message, { at: BEGIN + day * DAY, outcome: "deferred", reply: `${day}` }),
+      );
+    }
+    assertEquals((await history.story(message.id)).map(({ at }) => at - BEGIN), [
+      0,
+      DAY,
+      2 * DAY,
+      3 * DAY,
+    ]);
+    const [found] = await history.find({ to: "bob@example.net", limit: 5 });
+    assertEquals(found!.recipients[0]!.reply, "3");
+  });
+});
+
+const address = fc.tuple(
+  fc.constantFrom("a", "b", "B", "ü"),
+  fc.constantFrom("x.test", "Y.test", "ü.test"),
+)
+  .map(([local, domain]) => `${local}@${domain}`);
+const message = fc.record({
+  from: fc.oneof(fc.constant(""), address),
+  to: fc.array(address, { minLength: 1, maxLength: 3 }),
+  messageId: fc.option(fc.constantFrom("<1@x>", "2@x"), { nil: undefined }),
+  wait: fc.constantFrom(0, 1, 500, DAY),
+});
+const pattern = fc.oneof(address, fc.constantFrom("*@x.test", "*@y.TEST", "*@xn--tda.test"));
+const maybe = <T>(values: fc.Arbitrary<T>) => fc.option(values, { nil: undefined });
+const query = fc.record({
+  from: maybe(fc.oneof(fc.constant(""), pattern)),
+  to: maybe(pattern),
+  messageId: maybe(fc.constantFrom("1@x", "<2@x>", "3@x")),
+  since: maybe(fc.integer({ min: BEGIN, max: BEGIN + 3 * DAY })),
+  until: maybe(fc.integer({ min: BEGIN, max: BEGIN + 3 * DAY })),
+});
+
+Deno.test("what is found is what looking at every message finds", async () => {
+  const bunch = fc.tuple(
+    fc.array(message, { maxLength: 40 }),
+    fc.array(query, { minLength: 5, maxLength: 10 }),
+  );
+  await fc.assert(
+    fc.asyncProperty(bunch, async ([messages, queries]) => {
+      await withHistory(async (history, { clock, open }) => {
+        const told = await tellAll(history, clock, messages);
+        await history.close();
+        const again = await open();
+        for (const each of queries) {
+          const expected = told.filter((fact) => matches(fact, each)).reverse();
+          const found = await again.find({ ...each, limit: 1000 });
+          assertEquals(found.map(({ accepted }) => accepted.id), expected.map(({ id }) => id));
+        }
+        await again.close();
+      });
+    }),
+    { numRuns: 25 },
+  );
+});
+
+interface MadeUp extends Pick<AcceptedFact, "from" | "to" | "messageId"> {
+  readonly wait: number;
+}
+
+async function tellAll(
+  history: History,
+  clock: TestClock,
+  messages: readonly MadeUp[],
+): Promise<AcceptedFact[]> {
+  const told: AcceptedFact[] = [];
+  for (const { wait, ...envelope } of messages) {
+    clock.advance(wait);
+    const at = clock.now();
+    const fact = accepted({ ...envelope, at, id: ulid(at) });
+    told.push(fact);
+    history.take(fact);
+    history.take(finished(fact));
+    if (wait === DAY) await history.find({ limit: 1 });
+  }
+  return told;
+}
