@@ -40,7 +40,7 @@ export function reportAttempt(
   for (const [i, one] of result.tries.entries()) {
     const delivered = deliveredBy(one);
     const fact = factOf(message, one, settlement.attempts![i]!, delivered.length);
-    stories.take(i < last ? fact : { ...fact, ...nextOf(retries) });
+    stories.take(i < last || retries.size === 0 ? fact : { ...fact, ...nextOf(retries) });
     if (delivered.length === 0) continue;
     const hop = one.host ? hopOf(one.host) : "";
     observer.emit("delivered", { ...eventOf(message, delivered), hop, reply: one.reply });
@@ -99,26 +99,33 @@ export function reportFinished(message: QueuedMessage, at: number, { stories }: 
   stories.take({ kind: "finished", id: message.id, at, delivered, bounced, removed: 0 });
 }
 
+/** One literal: this is made for every message, and spread objects cost more than they save. */
 function factOf(
   message: QueuedMessage,
   { route, kept, tls, stages, outcomes }: Try,
   attempt: Attempt,
   delivered: number,
 ): AttemptFact {
-  const { at, took, destination, host, address, reply, outcome, next } = attempt;
-  const error = firstError(outcomes.values());
+  const { outcome } = attempt;
   return {
-    ...{ kind: "attempt", id: message.id, at, took, destination },
+    kind: "attempt",
+    id: message.id,
+    at: attempt.at,
+    took: attempt.took,
+    destination: attempt.destination,
     recipients: addressesOf(message, attempt.recipients),
-    ...(route && { route }),
-    ...(host !== undefined && { host, address }),
-    ...(kept && { kept }),
-    ...(tls && { tls }),
-    ...{ stages, reply, outcome },
-    ...(outcome === "mixed" && { results: [...outcomes.values()].map(resultOf) }),
+    route,
+    host: attempt.host,
+    address: attempt.address,
+    kept,
+    tls,
+    stages,
+    reply: attempt.reply,
+    outcome,
+    results: outcome === "mixed" ? [...outcomes.values()].map(resultOf) : undefined,
     delivered,
-    ...(error && { error }),
-    next,
+    error: delivered === outcomes.size ? undefined : firstError(outcomes.values()),
+    next: attempt.next,
   };
 }
 
@@ -135,7 +142,7 @@ function firstError(outcomes: Iterable<RecipientOutcome>): DeliveryError | undef
 function nextOf(
   retries: ReadonlyMap<DeliveryError, readonly RecipientChange[]>,
 ): Pick<AttemptFact, "nextAttempt"> {
-  return retries.size === 0 ? {} : { nextAttempt: firstOf([...retries.values()].flat()) };
+  return { nextAttempt: firstOf([...retries.values()].flat()) };
 }
 
 function firstOf(changes: readonly RecipientChange[]): number {
@@ -150,7 +157,12 @@ function deliveredBy(one: Try): number[] {
   return indexes;
 }
 
-function deferralsOf(settlement: Settlement): Map<DeliveryError, RecipientChange[]> {
+/** What most attempts have. */
+const NO_DEFERRALS: ReadonlyMap<DeliveryError, RecipientChange[]> = new Map();
+
+/** The recipients that wait, by the error that they wait for. */
+function deferralsOf(settlement: Settlement): ReadonlyMap<DeliveryError, RecipientChange[]> {
+  if (!settlement.changes.some(({ status }) => status === "waiting")) return NO_DEFERRALS;
   const waits = settlement.changes.filter((change) => change.status === "waiting");
   return Map.groupBy(waits, (change) => change.error!);
 }
