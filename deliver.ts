@@ -17,7 +17,7 @@ import { wakingOf } from "./deliver/destination.ts";
 import type { DeliveryObserver } from "./deliver/events.ts";
 import { heldReasons, heldUntil } from "./deliver/held.ts";
 import type { Holds } from "./deliver/holds.ts";
-import { isAlone, type Job, jobsOf, waitedForHost, whatMayGo, type Work } from "./deliver/job.ts";
+import { isAlone, type Job, waitedForHost, whatMayGo, type Work, workOn } from "./deliver/job.ts";
 import { Hold, type Lane } from "./deliver/lane.ts";
 import { LaneTurns } from "./deliver/lane_turns.ts";
 import { Lanes } from "./deliver/lanes.ts";
@@ -169,10 +169,10 @@ export class Delivery {
 
   #dispatch(claim: Claim): void {
     const { clock, settings, holds } = this.#options;
-    const { work, jobs } = jobsOf(claim, clock.now(), settings, holds);
+    const work = workOn(claim, clock.now(), settings, holds);
     this.#claiming.add(work);
-    if (jobs.length === 0 || work.recalled || !this.#isGoing) return this.#workOver(work);
-    for (const job of jobs) this.#place(job);
+    if (work.jobs.length === 0 || work.recalled || !this.#isGoing) return this.#workOver(work);
+    for (const job of work.jobs) this.#place(job);
     this.#run();
   }
 

@@ -13,10 +13,8 @@ import { destinationOf } from "./destination.ts";
 /** A claimed message while its jobs are under way. */
 export interface Work {
   readonly claim: Claim;
-  /** How many jobs it was cut into. */
-  readonly jobs: number;
-  /** Where these go, each destination once. */
-  readonly destinations: readonly string[];
+  /** What it was cut into; in the place of a job may be what is left of it. */
+  readonly jobs: Job[];
   /** Jobs that are not over. */
   openJobs: number;
   /** The destination at whose lane the message waits until there is room. */
@@ -42,7 +40,7 @@ export function rankOf({ work }: Job): number {
 
 /** Whether the job is all that its message had to be done now. */
 export function isAlone(job: Job): boolean {
-  return job.work.jobs === 1;
+  return job.work.jobs.length === 1;
 }
 
 /** Whether the job was tried before and the host was what failed. */
@@ -55,36 +53,33 @@ export function waitedForHost(job: Job): boolean {
 export function whatMayGo(job: Job, held: HeldDomains): Job | undefined {
   if (job.work.recalled) return undefined;
   if (held.size === 0) return job;
-  const { recipients } = job.work.claim.message;
-  const free = job.recipients.filter((index) => !isHeldFor(recipients[index]!.address, held));
-  if (free.length === job.recipients.length) return job;
-  return free.length === 0 ? undefined : { ...job, recipients: free };
+  const { work, recipients } = job;
+  const addresses = work.claim.message.recipients;
+  const free = recipients.filter((index) => !isHeldFor(addresses[index]!.address, held));
+  if (free.length === recipients.length) return job;
+  if (free.length === 0) return undefined;
+  const rest = { ...job, recipients: free };
+  work.jobs[work.jobs.indexOf(job)] = rest;
+  return rest;
 }
 
-/** The jobs for the recipients of a claimed message that are due by `now`, ms since 1970, and whose domains are not held. */
-export function jobsOf(
+/** The work on the recipients of a claimed message that are due by `now`, ms since 1970, and whose domains are not held. */
+export function workOn(
   claim: Claim,
   now: number,
   settings: Pick<DeliverySettings, "smarthost" | "recipientsPerTransaction">,
   held: HeldDomains,
-): { work: Work; jobs: Job[] } {
-  const parts: { destination: string; recipients: number[] }[] = [];
-  const groups = byDestination(claim, now, settings, held);
-  for (const [destination, recipients] of groups) {
+): Work {
+  const jobs: Job[] = [];
+  const work: Work = { claim, jobs, openJobs: 0, recalled: false, retryLater: false };
+  for (const [destination, recipients] of byDestination(claim, now, settings, held)) {
     for (let at = 0; at < recipients.length; at += settings.recipientsPerTransaction) {
       const some = recipients.slice(at, at + settings.recipientsPerTransaction);
-      parts.push({ destination, recipients: some });
+      jobs.push({ work, destination, recipients: some });
     }
   }
-  const work = {
-    claim,
-    jobs: parts.length,
-    destinations: [...groups.keys()],
-    openJobs: parts.length,
-    recalled: false,
-    retryLater: false,
-  };
-  return { work, jobs: parts.map((part) => ({ work, ...part })) };
+  work.openJobs = jobs.length;
+  return work;
 }
 
 function byDestination(

@@ -6,7 +6,7 @@
  * @module
  */
 import type { DeliveryError } from "../queue/queue.ts";
-import { Parking } from "./parking.ts";
+import { RankedQueue } from "./ranked_queue.ts";
 
 /**
  * How a destination is doing.
@@ -27,7 +27,7 @@ const FIRST_CONNECTIONS = 3;
 /** After a destination refused one connection more, this many times more successes are wanted before the next is tried. */
 const CAUTION = 50;
 
-/** The jobs of one destination. */
+/** The jobs of one destination, no two of which are the same to `===`. */
 export class Lane<Job> {
   /** The destination's key. */
   readonly destination: string;
@@ -37,8 +37,9 @@ export class Lane<Job> {
   readonly #rank: (job: Job) => number;
   #step = 1;
   #answering = 0;
-  #jobs: Job[] = [];
-  #parked = new Parking();
+  readonly #jobs = new RankedQueue<Job>();
+  /** Messages that wait in the queue until there is room for them here. */
+  readonly #parked = new RankedQueue<string>();
   #active = 0;
   #failures = 0;
   #met = false;
@@ -71,18 +72,18 @@ export class Lane<Job> {
 
   /** Its jobs: those that are under way, and those that wait here; and messages that wait in the queue for room. */
   get load(): { readonly active: number; readonly waiting: number; readonly parked: number } {
-    return { active: this.#active, waiting: this.#jobs.length, parked: this.#parked.size };
+    return { active: this.#active, waiting: this.#jobs.size, parked: this.#parked.size };
   }
 
   /** Whether it takes one more job; else the message is to be parked. */
   get hasRoom(): boolean {
-    return this.#state.kind === "resting" ? false : this.#jobs.length < this.#room;
+    return this.#state.kind === "resting" ? false : this.#jobs.size < this.#room;
   }
 
   /** Whether it takes this job: one that goes before others finds room when they have none. */
   hasRoomFor(job: Job): boolean {
     if (this.hasRoom || this.#state.kind !== "open") return this.hasRoom;
-    return this.#jobs.length < 2 * BACKLOG && this.#rank(job) > this.#rank(this.#jobs.at(-1)!);
+    return this.#jobs.size < 2 * BACKLOG && this.#rank(job) > this.#jobs.lowestRank;
   }
 
   /** A probe needs one job behind it at most. */
@@ -92,12 +93,12 @@ export class Lane<Job> {
 
   /** Whether no job and no message is left here. */
   get isIdle(): boolean {
-    return this.#active === 0 && this.#jobs.length === 0 && this.#parked.size === 0;
+    return this.#active === 0 && this.#jobs.size === 0 && this.#parked.size === 0;
   }
 
   /** Whether a job can go now. */
   get isReady(): boolean {
-    if (this.#jobs.length === 0) return false;
+    if (this.#jobs.size === 0) return false;
     switch (this.#state.kind) {
       case "open":
         return this.#active < (this.#met ? Math.floor(this.#limit) : 1);
@@ -112,17 +113,13 @@ export class Lane<Job> {
 
   /** Puts a job behind the others of its rank, and before those of a lower one. */
   add(job: Job): void {
-    const rank = this.#rank(job);
-    let at = this.#jobs.length;
-    while (at > 0 && this.#rank(this.#jobs[at - 1]!) < rank) at--;
-    if (at === this.#jobs.length) this.#jobs.push(job);
-    else this.#jobs.splice(at, 0, job);
+    this.#jobs.add(job, this.#rank(job));
   }
 
   /** Takes the first job, which is under way from now until `ended`. Only when ready. */
   begin(): Job {
     this.#active++;
-    return this.#jobs.shift()!;
+    return this.#jobs.take()!;
   }
 
   /** Counts the sessions that jobs under way have with the destination: one more or one less. */
@@ -163,7 +160,7 @@ export class Lane<Job> {
   get takesParked(): boolean {
     if (this.#parked.size === 0 || !this.hasRoom) return false;
     // Refilling one by one would keep the backlog at its brim; half empty is early enough.
-    return this.#state.kind !== "open" || this.#jobs.length <= BACKLOG / 2;
+    return this.#state.kind !== "open" || this.#jobs.size <= BACKLOG / 2;
   }
 
   /** A parked message to claim now, when there is room for it. */
@@ -173,7 +170,7 @@ export class Lane<Job> {
 
   /** Forgets which messages wait in the queue for room here. */
   forgetParked(): void {
-    this.#parked = new Parking();
+    this.#parked.clear();
   }
 
   /**
@@ -208,18 +205,19 @@ export class Lane<Job> {
     return isNews;
   }
 
-  /** Gives up the waiting jobs. */
-  drain(): Job[] {
-    const jobs = this.#jobs;
-    this.#jobs = [];
-    return jobs;
+  /** The waiting jobs, in their order. */
+  waiting(): Job[] {
+    return this.#jobs.values();
   }
 
-  /** Gives up those of the waiting jobs that are asked for. */
-  take(isWanted: (job: Job) => boolean): Job[] {
-    const taken = this.#jobs.filter(isWanted);
-    if (taken.length > 0) this.#jobs = this.#jobs.filter((job) => !isWanted(job));
-    return taken;
+  /** Gives up the waiting jobs. */
+  drain(): Job[] {
+    return this.#jobs.clear();
+  }
+
+  /** Gives up one of the waiting jobs; false when it does not wait. */
+  remove(job: Job): boolean {
+    return this.#jobs.delete(job, this.#rank(job));
   }
 }
 

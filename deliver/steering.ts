@@ -84,14 +84,11 @@ export class DeliverySteering {
    */
   async holdDomain(domain: string): Promise<boolean> {
     const { holds, lanes } = this.#options;
-    const isNew = await holds.hold(domain);
-    if (!isNew) return false;
+    if (!await holds.hold(domain)) return false;
     logger.info("mail for a domain is held", { domain: domainOf(domain) });
     // It is found again in the queue; one by one out of here, each would be read for nothing.
     lanes.get(domainOf(domain))?.forgetParked();
-    for (const lane of [...lanes.all()]) {
-      this.#takeOut(lane, (job) => whatMayGo(job, holds) !== job);
-    }
+    for (const lane of [...lanes.all()]) this.#takeOutHeld(lane);
     return true;
   }
 
@@ -162,13 +159,15 @@ export class DeliverySteering {
 
   /** Asks for a claimed message back: what of it has not begun never will, and with the end of what has it is given back. */
   recall(id: string): void {
-    const { claiming, lanes } = this.#options;
+    const { claiming, lanes, loop } = this.#options;
     const work = claiming.recall(id);
     if (work === undefined) return;
     work.recalled = true;
-    for (const destination of work.destinations) {
-      const lane = lanes.get(destination);
-      if (lane !== undefined) this.#takeOut(lane, (job) => job.work === work);
+    for (const job of work.jobs) {
+      const lane = lanes.get(job.destination);
+      if (!lane?.remove(job)) continue;
+      loop.drop(job);
+      loop.refill(lane);
     }
   }
 
@@ -183,16 +182,17 @@ export class DeliverySteering {
     }
   }
 
-  /** Takes jobs that have not begun out of a lane; what of them may go is put back. */
-  #takeOut(lane: Lane<Job>, isWanted: (job: Job) => boolean): void {
+  /** Takes the jobs out of a lane that have not begun and may not go as they are; what of them may is put back. */
+  #takeOutHeld(lane: Lane<Job>): void {
     const { holds, loop } = this.#options;
-    const taken = lane.take(isWanted);
-    for (const job of taken) {
+    for (const job of lane.waiting()) {
       const rest = whatMayGo(job, holds);
+      if (rest === job) continue;
+      lane.remove(job);
       if (rest === undefined) loop.drop(job);
       else loop.place(rest);
     }
-    if (taken.length > 0) loop.refill(lane);
+    loop.refill(lane);
   }
 
   /** Has every message that waits for a domain wait for room where its mail goes; gives how many that are. */

@@ -201,3 +201,16 @@ Deno.test("a lane is idle when it has neither jobs nor parked messages", () => {
   lane.park("id");
   assert(!lane.isIdle);
 });
+
+Deno.test("a job can be taken out of the middle, and is not begun", () => {
+  const lane = laneWith(3, 1);
+  assert(lane.remove(1));
+  assert(!lane.remove(1));
+  assertEquals(lane.waiting(), [0, 2]);
+  assertEquals([lane.begin(), lane.remove(0)], [0, false]);
+  lane.ended();
+  assertEquals(lane.load, { active: 0, waiting: 1, parked: 0 });
+  assert(lane.remove(2));
+  assert(lane.isIdle);
+  assert(!lane.isReady);
+});

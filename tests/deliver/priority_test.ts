@@ -2,9 +2,9 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { DEFAULT_DELIVERY } from "../../config/config.ts";
-import { jobsOf } from "../../deliver/job.ts";
+import { workOn } from "../../deliver/job.ts";
 import { Lane } from "../../deliver/lane.ts";
-import { Parking } from "../../deliver/parking.ts";
+import { RankedQueue } from "../../deliver/ranked_queue.ts";
 import { MemoryQueue } from "../../queue/memory_queue.ts";
 import { type Answer, MailHost } from "../helpers/mail_host.ts";
 import { TestClock } from "../helpers/test_clock.ts";
@@ -28,7 +28,7 @@ Deno.test("jobs go by rank, and in their order among equals", () => {
 Deno.test("parked messages come back by rank, in their order among equals, and each once", () => {
   const message = fc.record({ id: fc.integer({ min: 0, max: 30 }), take: fc.boolean() });
   fc.assert(fc.property(fc.array(message, { maxLength: 60 }), (steps) => {
-    const parking = new Parking();
+    const parking = new RankedQueue<string>();
     const waiting: string[] = []; // The rank is the id's last digit.
     const rankOf = (id: string) => Number(id.at(-1));
     for (const { id, take } of steps) {
@@ -46,14 +46,15 @@ Deno.test("parked messages come back by rank, in their order among equals, and e
 });
 
 Deno.test("a full lane has room for a job that goes before those in it, within bounds", () => {
-  const lane = new Lane<number>("one.test", 1, (rank) => rank);
-  while (lane.hasRoom) lane.add(0);
-  assertEquals([lane.hasRoomFor(0), lane.hasRoomFor(-1), lane.hasRoomFor(1)], [false, false, true]);
+  const lane = new Lane<{ rank: number }>("one.test", 1, ({ rank }) => rank);
+  const hasRoomFor = (rank: number) => lane.hasRoomFor({ rank });
+  while (lane.hasRoom) lane.add({ rank: 0 });
+  assertEquals([hasRoomFor(0), hasRoomFor(-1), hasRoomFor(1)], [false, false, true]);
   let more = 0;
-  for (; lane.hasRoomFor(1); more++) lane.add(1);
+  for (; hasRoomFor(1); more++) lane.add({ rank: 1 });
   assertEquals(more, 200);
   lane.fail(1000, { text: "down", scope: "host", permanent: false });
-  assertEquals(lane.hasRoomFor(9), false);
+  assertEquals(hasRoomFor(9), false);
 });
 
 /** The numbers in the senders of what a host took. */
@@ -143,7 +144,7 @@ Deno.test("a message that is claimed before its release has nothing to do", asyn
   const { id } = await draft.commit({ ...envelopeTo("a@one.test"), release });
   const jobsNow = async () => {
     const claim = (await queue.claimById(id))!;
-    const { jobs } = jobsOf(claim, clock.now(), DEFAULT_DELIVERY, new Set());
+    const { jobs } = workOn(claim, clock.now(), DEFAULT_DELIVERY, new Set());
     claim.release();
     return jobs.length;
   };

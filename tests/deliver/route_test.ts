@@ -89,6 +89,11 @@ Deno.test("destinations are domains in lower-case A-labels, address literals or 
   assertEquals(destinationOf("a@example.test", { smarthost }), "smarthost relay.test:587");
   const ipv6 = { ...smarthost, host: "2001:db8::1" };
   assertEquals(destinationOf("a@example.test", { smarthost: ipv6 }), "smarthost [2001:db8::1]:587");
+  assertEquals(
+    destinationOf("a@example.test", { smarthost }, "hop.test:26"),
+    "next-hop hop.test:26",
+  );
+  assertEquals(destinationOf("a@next-hop 10.0.0.1", direct), "next-hop?10.0.0.1");
 });
 
 Deno.test("MX hosts are tried by preference, with the port of the settings", async () => {
@@ -279,6 +284,29 @@ Deno.test("a smarthost is looked up by address only, and may be private", async 
   const literal = { ...smarthost, host: "2001:DB8::1" };
   const text = await routeText("smarthost [2001:DB8::1]:587", { resolver, smarthost: literal });
   assertEquals(text, "2001:db8::1[2001:db8::1]:587");
+});
+
+Deno.test("a message's own next hop is looked up by address only, may be private, and goes before the smarthost", async () => {
+  const resolver = new TableResolver({}, { "hop.test": ["10.0.0.2"] });
+  const smarthost = { host: "relay.test", port: 587, implicitTls: false };
+  const texts = ["hop.test:26", "hop.test", "192.168.0.1:2525", "[2001:DB8::1]:26"];
+  const routes = await Promise.all(
+    texts.map((text) => routeText(`next-hop ${text}`, { resolver, smarthost })),
+  );
+  assertEquals(routes, [
+    "hop.test[10.0.0.2]:26",
+    "hop.test[10.0.0.2]:25",
+    "192.168.0.1[192.168.0.1]:2525",
+    "2001:db8::1[2001:db8::1]:26",
+  ]);
+});
+
+Deno.test("a next hop that is no host, has no address or is ourselves is a temporary failure", async () => {
+  const listeners = [{ hostname: "127.0.0.1", port: 2525 }];
+  for (const hop of ["", ":25", "a b", "hop.test:0", "::1", "nowhere.test", "127.0.0.1:2525"]) {
+    const text = await routeText(`next-hop ${hop}`, { listeners });
+    assertMatch(text, /^temporary 4\.3\.5 next hop/, hop);
+  }
 });
 
 Deno.test("failures of a smarthost are temporary: a wrong setting must not bounce all mail", async () => {

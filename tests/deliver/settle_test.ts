@@ -2,7 +2,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { DEFAULT_DELIVERY } from "../../config/config.ts";
 import type { AttemptResult, Try } from "../../deliver/attempt.ts";
 import type { RecipientOutcome } from "../../deliver/client.ts";
-import { jobsOf } from "../../deliver/job.ts";
+import { workOn } from "../../deliver/job.ts";
 import { timeText } from "../../deliver/next.ts";
 import { parkedUntil, setAside, settlementOf, verdictsOf } from "../../deliver/settle.ts";
 import { MemoryQueue } from "../../queue/memory_queue.ts";
@@ -47,7 +47,7 @@ async function settled(outcomes: RecipientOutcome[], age = 0) {
   const clock = new TestClock();
   const claim = await claimFor(outcomes.map((_, i) => `r${i}@example.org`), clock);
   clock.advance(age);
-  const { jobs } = jobsOf(claim, clock.now(), settings, new Set());
+  const { jobs } = workOn(claim, clock.now(), settings, new Set());
   const rules = { now: clock.now(), schedule: settings.retry, random: () => 0.5 };
   return {
     claim,
@@ -127,19 +127,19 @@ Deno.test("recipients are cut into jobs by destination and by transaction size",
   const clock = new TestClock();
   const claim = await claimFor(["a@x.test", "b@Y.test", "c@X.test", "d@x.test"], clock);
   const limits = { ...settings, recipientsPerTransaction: 2 };
-  const { jobs, work } = jobsOf(claim, clock.now(), limits, new Set());
+  const { jobs, openJobs } = workOn(claim, clock.now(), limits, new Set());
   assertEquals(jobs.map(({ destination, recipients }) => [destination, ...recipients]), [
     ["x.test", 0, 2],
     ["x.test", 3],
     ["y.test", 1],
   ]);
-  assertEquals(work.jobs, 3);
+  assertEquals(openJobs, 3);
 });
 
 Deno.test("with a smarthost every recipient has the same destination", async () => {
   const clock = new TestClock();
   const claim = await claimFor(["a@x.test", "b@y.test"], clock);
   const smarthost = { host: "relay.test", port: 587, implicitTls: false };
-  const { jobs } = jobsOf(claim, clock.now(), { ...settings, smarthost }, new Set());
+  const { jobs } = workOn(claim, clock.now(), { ...settings, smarthost }, new Set());
   assertEquals(jobs.map(({ recipients }) => recipients), [[0, 1]]);
 });

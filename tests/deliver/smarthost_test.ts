@@ -55,6 +55,21 @@ Deno.test("a smarthost with a password gets it over verified TLS only, by AUTH P
   });
 });
 
+Deno.test("a host that single messages were redirected to never gets the smarthost's password, nor needs its TLS", async () => {
+  const script = [...secured(good, "AUTH PLAIN"), ...takeMail()];
+  const plain = [...greet("AUTH PLAIN"), ...takeMail()];
+  for (const smarthost of [account, { ...account, implicitTls: true }]) {
+    for (const peer of [script, plain]) {
+      await withPeer([peer], async ({ host }) => {
+        const redirect: Host = { ...host, isRedirect: true };
+        await withClient(redirect, connectOptions({ caCerts, smarthost }), async (client) => {
+          assertEquals((await client.transact(transactionOf())).outcomes[0]!.kind, "delivered");
+        });
+      });
+    }
+  }
+});
+
 Deno.test("a smarthost with a password that cannot be verified gets neither password nor mail", async () => {
   const noTls = [...greet("AUTH PLAIN"), hearTheEnd()];
   const refuses = [
