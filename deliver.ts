@@ -76,7 +76,7 @@ const logger = log("deliver");
 export class Delivery {
   /** What an operator can do with it. */
   readonly steering: DeliverySteering;
-  readonly #options: DeliveryOptions;
+  #options: DeliveryOptions;
   readonly #claiming: Claiming;
   readonly #lanes: Lanes;
   readonly #turns: LaneTurns<Job>;
@@ -101,8 +101,26 @@ export class Delivery {
     this.#sessions = new Sessions(options);
     this.#attemptDeps = { clock, route, sessions: this.#sessions };
     const { holds } = options;
-    const parts = { queue, settings, holds, lanes: this.#lanes, claiming: this.#claiming };
-    this.steering = new DeliverySteering({ ...parts, loop: this.#loop() });
+    const parts = { queue, holds, lanes: this.#lanes, claiming: this.#claiming };
+    const current = () => this.#options.settings;
+    this.steering = new DeliverySteering({ ...parts, settings: current, loop: this.#loop() });
+  }
+
+  /** Goes by other settings from now on; what waits because a host did not answer is tried by them at once. */
+  change(changed: Pick<DeliveryOptions, "settings" | "hostname">): void {
+    this.#options = { ...this.#options, ...changed };
+    const { concurrency, concurrencyPerDestination, idleTimeout } = changed.settings;
+    this.#turns.change(concurrency);
+    this.#lanes.change(concurrencyPerDestination);
+    this.#options.pool.change(idleTimeout);
+    this.#options.queue.wake();
+    this.#run();
+  }
+
+  /** Halts or goes on, as the configuration says now; what an operator holds stays held. */
+  setHeld(held: boolean): void {
+    if (!held && !this.#options.holds.areForAll) this.#go();
+    if (held && this.#isGoing) this.#endClaims("halted");
   }
 
   /** Begins to deliver; where all mail is held, or is to be until it is released, only to be ready for that. */

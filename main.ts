@@ -17,7 +17,8 @@ import type { UserLine } from "./config/user_line.ts";
 import { userCommand, UserCommandError } from "./main/user_command.ts";
 import { UsersError } from "./policy/users.ts";
 import manifest from "./deno.json" with { type: "json" };
-import { type RunningServer, startServer } from "./server/server.ts";
+import { ReloadError } from "./server/reload.ts";
+import { type ReloadableServer, type RunningServer, startServer } from "./server/server.ts";
 
 const PROGRAM = "deno-smtp-server";
 
@@ -49,7 +50,7 @@ async function run(args: readonly string[]): Promise<number> {
       case "user":
         return await user(line.line);
       case "serve":
-        return await serve(await load(line));
+        return await serve(line, await load(line));
       default:
         return line satisfies never;
     }
@@ -61,10 +62,14 @@ async function run(args: readonly string[]): Promise<number> {
   }
 }
 
+/** What the command line says of the configuration. */
+interface Named {
+  readonly flags: Source;
+  readonly configFile?: string;
+}
+
 /** The configuration, with what the command line says of it. */
-async function load(
-  { flags, configFile }: { flags: Source; configFile?: string },
-): Promise<Loaded> {
+async function load({ flags, configFile }: Named): Promise<Loaded> {
   const variable = (name: string) => Deno.env.get(name);
   return await loadConfig({ flags, configFile, variable, machineName: Deno.hostname() });
 }
@@ -87,13 +92,18 @@ async function user({ action, users, configFile }: UserLine): Promise<number> {
 }
 
 /** Runs the server until a signal stops it. */
-async function serve({ config, logFormat, logLevel }: Loaded): Promise<number> {
-  setUpLog(logFormat, logLevel);
+async function serve(line: Named, { config, logFormat, logLevel }: Loaded): Promise<number> {
+  const changeLog = setUpLog(logFormat, logLevel);
   endOnBug();
   const signal = stopSignal();
+  const reread = async () => {
+    const { config, logFormat, logLevel } = await load(line);
+    return { config, applied: () => changeLog(logFormat, logLevel) };
+  };
   try {
-    const server = await startServer(config);
+    const server = await startServer(config, { reread });
     announce(config, server);
+    reloadOnSignal(server);
     main.info("stopping", { signal: await signal });
     await server.stop();
     main.info("stopped");
@@ -128,6 +138,24 @@ function announce(config: Config, server: RunningServer): void {
   if (!config.hostname.includes(".")) {
     main.warn("the hostname has no domain, and many hosts refuse mail from such: see --hostname");
   }
+}
+
+/** SIGHUP has the configuration read again. What cannot be used is logged, and everything stays as it was. */
+function reloadOnSignal(server: ReloadableServer): void {
+  if (Deno.build.os === "windows") return;
+  Deno.addSignalListener("SIGHUP", () => {
+    server.reload().catch((error) => {
+      const problems = problemsIn(error);
+      main.error("cannot reload, everything stays as it was", { problems });
+    });
+  });
+}
+
+function problemsIn(error: unknown): readonly string[] {
+  const hasProblems = error instanceof ConfigError || error instanceof ReloadError ||
+    error instanceof UsersError;
+  if (hasProblems) return error.problems;
+  return [error instanceof Error ? error.message : String(error)];
 }
 
 /** The first stop signal; a second one ends the process at once. */

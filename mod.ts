@@ -28,6 +28,16 @@ import type { BoundAddress } from "./transport.ts";
 export interface Server extends RunningServer {
   /** Where the first listener listens. As text it is `HOST:PORT`. */
   readonly addr: BoundAddress;
+  /**
+   * Goes by other options from now on, all of them or none; `hooks` and `on` stay those of
+   * the start. Gives what has changed, a line for each setting, without secrets.
+   *
+   * @throws {TypeError} for an option that is wrong, naming it
+   * @throws {ReloadError} for one that cannot change while the server runs
+   * @throws {ListenError} when an address cannot be listened on
+   * @throws {UsersError} when the file of the users cannot be read, or is none
+   */
+  reload(options: string | Omit<StartOptions, "hooks" | "on">): Promise<readonly string[]>;
 }
 
 /**
@@ -41,17 +51,26 @@ export interface Server extends RunningServer {
  * @throws {SpoolError} when the spool is held by another process or cannot be used
  */
 export async function start(options: string | StartOptions = {}): Promise<Server> {
-  const given = typeof options === "string" ? { listen: options } : options;
+  const given = optionsIn(options);
   const server = await startServer(configOf(given), given);
   return {
-    addr: server.addresses[0]!,
-    addresses: server.addresses,
+    get addr(): BoundAddress {
+      return server.addresses[0]!;
+    },
+    get addresses(): readonly BoundAddress[] {
+      return server.addresses;
+    },
     control: server.control,
     counts: () => server.counts(),
     send: (message) => server.send(message),
     on: (event, listener) => server.on(event, listener),
+    reload: async (options) => await server.reload(configOf(optionsIn(options))),
     stop: () => server.stop(),
   };
+}
+
+function optionsIn(options: string | StartOptions): StartOptions {
+  return typeof options === "string" ? { listen: options } : options;
 }
 
 export { ControlListenError } from "./control/listener.ts";
@@ -104,6 +123,7 @@ export {
 } from "./queue/queue.ts";
 export type { AcceptedEvent, Listeners, ServerEvents } from "./server/events.ts";
 export type { DeliveryTuning, StartOptions } from "./server/options.ts";
+export { ReloadError } from "./server/reload.ts";
 export type { OutgoingMessage, SentMessage } from "./server/send.ts";
 export type { RunningServer } from "./server/server.ts";
 export { UsersError } from "./policy/users.ts";

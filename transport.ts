@@ -17,14 +17,14 @@ import { LOCAL_ERROR, reply, replyBytes, SHUTTING_DOWN, type SmtpReply } from ".
 import { ConnectionCount, type Room } from "./transport/connection_count.ts";
 import { Connection, endpoint, type Peer, TimeoutError } from "./transport/connection.ts";
 import { Deadlines } from "./transport/deadlines.ts";
-import { type BoundAddress, listen, type Listening } from "./transport/listen.ts";
+import type { BoundAddress } from "./transport/listen.ts";
+import { type Listener, Listeners, type PreparedListeners } from "./transport/listeners.ts";
 import { introduce, ProxyError } from "./transport/proxied.ts";
 import { ReadBuffers } from "./transport/read_buffers.ts";
 import { isOutOfDescriptors, Reserve } from "./transport/reserve.ts";
 import { ServedConnection, type Serving } from "./transport/served_connection.ts";
 import type { SessionRecord, SessionStories } from "./transport/session_stories.ts";
 import type { ServerTls } from "./transport/server_tls.ts";
-import { closeQuietly } from "./transport/stream.ts";
 
 export { BoundAddress, ListenError } from "./transport/listen.ts";
 
@@ -58,6 +58,12 @@ export interface TransportOptions {
    */
   readonly reserve?: string;
 }
+
+/** What of that can change while the transport runs. */
+export type ChangingOptions = Pick<
+  TransportOptions,
+  "session" | "limits" | "unbounded" | "proxies"
+>;
 
 /** What a newcomer hears for whom there is no room, and by which limit. */
 const NO_ROOM = {
@@ -94,10 +100,8 @@ interface Visit {
 
 /** Listens, and serves every connection that comes. */
 export class Transport {
-  /** The addresses listened on, in the order of the options. */
-  readonly addresses: readonly BoundAddress[];
   #options: TransportOptions;
-  #listening: Listening[];
+  #listeners: Listeners;
   #deadlines: Deadlines;
   #count: ConnectionCount;
   /** What every connection is served with. */
@@ -118,16 +122,38 @@ export class Transport {
     const { limits, tls, clock } = options;
     this.#serving = { limits, tls, clock, buffers: new ReadBuffers() };
     this.#count = new ConnectionCount(options.limits, options.clock);
-    this.#listening = listenOnAll(options.listen);
-    this.addresses = this.#listening.map((one) => one.address);
+    this.#listeners = new Listeners(options.listen);
     this.#reserve = new Reserve(options.reserve);
+  }
+
+  /** The addresses listened on, in the order of the options. */
+  get addresses(): readonly BoundAddress[] {
+    return this.#listeners.all.map(({ address }) => address);
   }
 
   /** Begins to accept. */
   start(): void {
-    for (const { address, sockets } of this.#listening) {
-      for (const socket of sockets) this.#track(this.#accept(socket, address));
+    this.#acceptAll(this.#listeners.all);
+  }
+
+  #acceptAll(listeners: readonly Listener[]): void {
+    for (const listener of listeners) {
+      for (const socket of listener.sockets) this.#track(this.#accept(socket, listener));
     }
+  }
+
+  /** Opens what is to be listened on instead. @throws {ListenError} when an address cannot be had; nothing changes then. */
+  prepare(listen: readonly ListenAddress[]): PreparedListeners {
+    return this.#listeners.prepare(listen);
+  }
+
+  /** Goes by other options from now on, and listens as was prepared. Connections that are there keep what they began with. */
+  change(changed: ChangingOptions, listeners: PreparedListeners): void {
+    this.#options = { ...this.#options, ...changed };
+    this.#serving = { ...this.#serving, limits: changed.limits };
+    this.#count.change(changed.limits);
+    const fresh = listeners.apply();
+    if (!this.#stopping) this.#acceptAll(fresh);
   }
 
   /**
@@ -138,7 +164,7 @@ export class Transport {
   async stop(grace: number): Promise<void> {
     this.#stopping = true;
     this.#reserve.close();
-    for (const { sockets } of this.#listening) sockets.forEach(closeQuietly);
+    this.#listeners.close();
     for (const [connection, served] of this.#connections) {
       if (served) served.finish();
       else void connection.dismiss(replyBytes(SHUTTING_DOWN));
@@ -171,14 +197,15 @@ export class Transport {
     if (--this.#underWay === 0) this.#allOver?.resolve();
   };
 
-  async #accept(socket: Deno.TcpListener, listener: BoundAddress): Promise<void> {
-    while (!this.#stopping) {
+  async #accept(socket: Deno.TcpListener, open: Listener): Promise<void> {
+    while (!open.isClosed) {
       try {
         const conn = await socket.accept();
+        const listener = open.address;
         if (this.#reserve.restore()) this.#track(this.#serve(conn, listener));
         else await this.#refuse(conn, listener);
       } catch (error) {
-        if (this.#stopping) return;
+        if (open.isClosed) return;
         if (isOutOfDescriptors(error) && this.#reserve.giveUp()) continue;
         logger.error("cannot accept a connection", { error: messageOf(error) });
         await new Promise<void>((resolve) => this.#options.clock.after(ACCEPT_REST, resolve));
@@ -325,17 +352,6 @@ export class Transport {
       sessions.refused(record, { ...peer, ...SILENT }, { reply: LOCAL_ERROR, decision });
       return LOCAL_ERROR;
     }
-  }
-}
-
-function listenOnAll(addresses: readonly ListenAddress[]): Listening[] {
-  const open: Listening[] = [];
-  try {
-    for (const address of addresses) open.push(listen(address));
-    return open;
-  } catch (error) {
-    for (const { sockets } of open) sockets.forEach(closeQuietly);
-    throw error;
   }
 }
 

@@ -43,3 +43,11 @@ export function parseNameServer(text: string): NameServer {
   }
   return { host, port };
 }
+
+/** An address as it is written: `smtps://192.0.2.1:465`, IPv6 addresses in brackets. */
+export function listenText({ hostname = "", port, tls, role, proxied }: ListenAddress): string {
+  const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+  const plain = role === "submission" ? "submission" : "smtp";
+  const scheme = (tls ? `${plain}s` : plain) + (proxied ? "+proxy" : "");
+  return `${scheme === "smtp" ? "" : `${scheme}://`}${host}:${port}`;
+}

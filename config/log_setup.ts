@@ -13,19 +13,26 @@ import type { LogFormat } from "./schema.ts";
 /** The most that is gathered before it is written, in characters. */
 const MOST_GATHERED = 64 * 1024;
 
-/** Sends the log to standard error from here on. */
-export function setUpLog(format: LogFormat, level: LogLevel): void {
+/** Sends the log to standard error from here on; gives what changes its form and level. */
+export function setUpLog(
+  format: LogFormat,
+  level: LogLevel,
+): (format: LogFormat, level: LogLevel) => void {
   const colours = Deno.stderr.isTerminal() && !Deno.noColor;
-  const line = format === "json" ? jsonLine : (record: LogRecord) => prettyLine(record, colours);
   const lines = new GatheredLines(Deno.stderr);
-  takeLog(level, (record) => {
-    lines.add(line(record));
-    if (record.level === "warn" || record.level === "error") lines.write();
-  });
+  const change = (format: LogFormat, level: LogLevel) => {
+    const line = format === "json" ? jsonLine : (record: LogRecord) => prettyLine(record, colours);
+    takeLog(level, (record) => {
+      lines.add(line(record));
+      if (record.level === "warn" || record.level === "error") lines.write();
+    });
+  };
+  change(format, level);
   // What ends in one of these ways gets no further turn.
   for (const end of ["unload", "error", "unhandledrejection"]) {
     globalThis.addEventListener(end, () => lines.write());
   }
+  return change;
 }
 
 /**

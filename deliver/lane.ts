@@ -33,7 +33,7 @@ export class Lane<Job> {
   readonly destination: string;
   /** Jobs that may be under way now; grows by parts of one. */
   #limit: number;
-  readonly #most: number;
+  #most: number;
   readonly #rank: (job: Job) => number;
   #step = 1;
   #answering = 0;
@@ -53,6 +53,12 @@ export class Lane<Job> {
     this.destination = destination;
     this.#most = limit;
     this.#limit = Math.min(FIRST_CONNECTIONS, limit);
+  }
+
+  /** Another concurrency from now on; jobs under way go on. */
+  change(limit: number): void {
+    this.#most = limit;
+    this.#limit = Math.min(Math.max(this.#limit, FIRST_CONNECTIONS), limit);
   }
 
   /** How the destination is doing. */

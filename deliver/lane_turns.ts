@@ -10,8 +10,8 @@ import type { Lane } from "./lane.ts";
 
 /** The lanes with a job that may go. */
 export class LaneTurns<Job> {
-  readonly #concurrency: number;
-  readonly #mostContacts: number;
+  #concurrency = 0;
+  #mostContacts = 0;
   /** Each in the order of their turns. */
   readonly #acquainted = new Set<Lane<Job>>();
   readonly #strangers = new Set<Lane<Job>>();
@@ -22,6 +22,11 @@ export class LaneTurns<Job> {
 
   /** No lane has a turn yet; `concurrency` jobs are under way at the most. */
   constructor(concurrency: number) {
+    this.change(concurrency);
+  }
+
+  /** Another number of jobs may be under way from now on; those that are go on. */
+  change(concurrency: number): void {
     this.#concurrency = concurrency;
     this.#mostContacts = Math.ceil(concurrency / 2);
   }

@@ -18,7 +18,7 @@ export interface LanesOptions {
 
 /** The lanes by destination. */
 export class Lanes {
-  readonly #options: LanesOptions;
+  #options: LanesOptions;
   readonly #lanes = new Map<string, Lane<Job>>();
   /** Ends the timers of those that rest. */
   readonly #rests = new Map<Lane<Job>, () => void>();
@@ -28,6 +28,12 @@ export class Lanes {
   /** None yet. */
   constructor(options: LanesOptions) {
     this.#options = options;
+  }
+
+  /** Another number of connections at once to each destination, from now on. */
+  change(concurrencyPerDestination: number): void {
+    this.#options = { ...this.#options, concurrencyPerDestination };
+    for (const lane of this.#lanes.values()) lane.change(concurrencyPerDestination);
   }
 
   /** The lane of a destination, which may be new. */

@@ -29,7 +29,7 @@ interface Idle {
 
 /** Unused connections by destination. */
 export class Pool {
-  readonly #options: PoolOptions;
+  #options: PoolOptions;
   /** In the order in which they came, which is that of their `until`. */
   readonly #idle = new Set<Idle>();
   readonly #byKey = new Map<string, Idle[]>();
@@ -66,6 +66,12 @@ export class Pool {
     else others.push(idle);
     if (this.#idle.size > MOST_KEPT) this.#drop(oldestOf(this.#idle)!);
     this.#watch();
+  }
+
+  /** Keeps connections for another time from now on, and none that was made before. */
+  change(idleTimeout: number): void {
+    this.#options = { ...this.#options, idleTimeout };
+    for (const idle of this.#idle) this.#drop(idle);
   }
 
   /** Takes leave of all; resolves when that is done. What is given later is not kept. */

@@ -56,7 +56,8 @@ export interface Loop {
 /** What steering needs. */
 export interface SteeringOptions {
   readonly queue: Queue;
-  readonly settings: Pick<DeliverySettings, "smarthost">;
+  /** As they are now. */
+  readonly settings: () => Pick<DeliverySettings, "smarthost">;
   readonly holds: Holds;
   readonly lanes: Lanes;
   readonly claiming: Claiming;
@@ -203,7 +204,7 @@ export class DeliverySteering {
     for (const { id, state, domains, nextHop } of queue.overviews()) {
       const waits = state === "incoming" || state === "deferred";
       if (!waits || !domains.includes(domain)) continue;
-      const lane = lanes.of(destinationOf(`@${domain}`, settings, nextHop));
+      const lane = lanes.of(destinationOf(`@${domain}`, settings(), nextHop));
       lane.park(id);
       filled.add(lane);
       count++;

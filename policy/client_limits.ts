@@ -27,6 +27,13 @@ const TOO_MANY_RECIPIENTS = reply(
   "Too many recipients from your address, try again later",
 );
 
+const BOUNDS: readonly (keyof ClientBounds)[] = [
+  "messageRate",
+  "recipientRate",
+  "messagesPerConnection",
+  "recipientsPerConnection",
+];
+
 /** The limits of all clients. */
 export class ClientLimits {
   readonly #bounds: ClientBounds;
@@ -38,6 +45,11 @@ export class ClientLimits {
     this.#bounds = bounds;
     this.#messages = new RateLimit(bounds.messageRate, clock);
     this.#recipients = new RateLimit(bounds.recipientRate, clock);
+  }
+
+  /** Whether these are its bounds. */
+  holds(bounds: ClientBounds): boolean {
+    return BOUNDS.every((name) => this.#bounds[name] === bounds[name]);
   }
 
   /** What a new connection from this address may bring. */

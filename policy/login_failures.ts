@@ -55,7 +55,7 @@ function remember<T>(map: Map<string, T>, key: string, value: T): void {
 
 /** The failures of all clients. */
 export class LoginFailures {
-  readonly #bounds: FailureBounds;
+  #bounds: FailureBounds;
   readonly #clock: Clock;
   readonly #clients = new Counts();
   readonly #names = new Counts();
@@ -66,6 +66,11 @@ export class LoginFailures {
   constructor(bounds: FailureBounds, clock: Clock) {
     this.#bounds = bounds;
     this.#clock = clock;
+  }
+
+  /** Puts up with other numbers from now on. */
+  change(bounds: FailureBounds): void {
+    this.#bounds = bounds;
   }
 
   /** Whether a client has failed too often to be heard. */

@@ -11,7 +11,7 @@ import { log } from "../base/log.ts";
 import type { Certificate, Config } from "../config/config.ts";
 import { readKeyPair } from "../config/pem.ts";
 import { keptCertificate } from "../transport/certificate.ts";
-import { ServerTls } from "../transport/server_tls.ts";
+import { ServerTls, type ServerTlsOptions } from "../transport/server_tls.ts";
 
 /** How often the files are read again, ms. */
 const FILES_CHECK = 60 * 1000;
@@ -35,7 +35,7 @@ type Sources = Pick<
 export class Certificates {
   /** Shows them. */
   readonly tls: ServerTls;
-  readonly #config: Sources;
+  #config: Sources;
   readonly #clock: Clock;
   #shown: readonly Certificate[];
   #cancelCheck: () => void = () => {};
@@ -46,10 +46,7 @@ export class Certificates {
   #complaint: string | undefined;
 
   private constructor(shown: readonly Certificate[], config: Sources, clock: Clock) {
-    this.tls = new ServerTls(shown, {
-      minVersion: config.tlsMinVersion,
-      askCertificate: config.trustCertificates.length > 0,
-    });
+    this.tls = new ServerTls(shown, tlsOptions(config));
     this.#shown = shown;
     this.#config = config;
     this.#clock = clock;
@@ -61,9 +58,25 @@ export class Certificates {
    * @throws {Error} of the file system, when that cannot be read or made.
    */
   static async open(config: Sources, clock: Clock): Promise<Certificates> {
-    const given = config.certificates;
-    const shown = given.length > 0 ? given : [await kept(config, clock)];
-    return new Certificates(shown, config, clock);
+    return new Certificates(await configured(config, clock), config, clock);
+  }
+
+  /**
+   * Gives what shows those of another configuration from now on.
+   *
+   * @throws {Error} of the file system, or {TypeError} for what is no certificate with its key
+   */
+  async prepare(config: Sources): Promise<() => void> {
+    const shown = await configured(config, this.#clock);
+    const replace = this.tls.prepare(shown, tlsOptions(config));
+    return () => {
+      replace();
+      this.#shown = shown;
+      this.#config = config;
+      this.#complaint = undefined;
+      this.#cancelCheck();
+      this.watch();
+    };
   }
 
   /** Looks at them from time to time, where they can change. */
@@ -82,15 +95,18 @@ export class Certificates {
 
   #checkAfter(ms: number): void {
     this.#cancelCheck = this.#clock.after(ms, () => {
-      this.#check = this.#refresh().then(() => {
-        if (!this.#stopped) this.#checkAfter(ms);
+      const config = this.#config;
+      this.#check = this.#refresh(config).then(() => {
+        // Else another look is booked already, at those of another configuration.
+        if (!this.#stopped && config === this.#config) this.#checkAfter(ms);
       });
     });
   }
 
-  async #refresh(): Promise<void> {
+  async #refresh(config: Sources): Promise<void> {
     try {
       const found = await this.#read();
+      if (config !== this.#config) return;
       this.#complaint = undefined;
       if (isSame(found, this.#shown)) return;
       this.tls.replace(found);
@@ -117,6 +133,16 @@ export class Certificates {
       ),
     );
   }
+}
+
+/** Those that a configuration says. */
+async function configured(config: Sources, clock: Clock): Promise<readonly Certificate[]> {
+  const { certificates } = config;
+  return certificates.length > 0 ? certificates : [await kept(config, clock)];
+}
+
+function tlsOptions({ tlsMinVersion, trustCertificates }: Sources): ServerTlsOptions {
+  return { minVersion: tlsMinVersion, askCertificate: trustCertificates.length > 0 };
 }
 
 function kept({ spool, hostname }: Sources, clock: Clock): Promise<Certificate> {

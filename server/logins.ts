@@ -81,8 +81,7 @@ type RefusalTaker = (client: ClientInfo, refusal: SmtpReply, decision: Decision)
 
 /** What all connections share. */
 export class Logins {
-  /** What it was made with. */
-  readonly options: LoginOptions;
+  #options: LoginOptions;
   /** How often logins have failed. */
   readonly failures: LoginFailures;
   readonly #hashing = new ConcurrencyLimit(HASHES_AT_ONCE);
@@ -92,8 +91,19 @@ export class Logins {
 
   /** Nobody has logged in yet. */
   constructor(options: LoginOptions) {
-    this.options = options;
+    this.#options = options;
     this.failures = new LoginFailures(options.config.limits, options.clock);
+  }
+
+  /** What it goes by now. */
+  get options(): LoginOptions {
+    return this.#options;
+  }
+
+  /** Other users and bounds from now on, for connections that are there too; failures stay counted. */
+  change(changed: Pick<LoginOptions, "config" | "userFile">): void {
+    this.#options = { ...this.#options, ...changed };
+    this.failures.change(changed.config.limits);
   }
 
   /**

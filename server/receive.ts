@@ -76,10 +76,12 @@ export class Receiver {
   #inquiries: Inquiries;
   #xclientHosts: Networks;
 
-  /** Receives into the queue of the options. */
-  constructor(options: ReceiveOptions) {
+  /** Receives into the queue of the options; after another one, whose counts go on where their limits stay. */
+  constructor(options: ReceiveOptions, before?: Receiver) {
+    const { config: { limits }, clock } = options;
     this.#options = options;
-    this.#limits = new ClientLimits(options.config.limits, options.clock);
+    const known = before === undefined ? undefined : before.#limits;
+    this.#limits = known?.holds(limits) ? known : new ClientLimits(limits, clock);
     this.#xclientHosts = new Networks(options.config.xclientHosts);
     this.#inquiries = inquiries({ ...options, vrfy: options.config.vrfy });
   }

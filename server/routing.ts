@@ -20,20 +20,41 @@ export type RoutingConfig = Pick<Config, "delivery" | "hostname">;
 export class Routing {
   /** Hosts with which verified TLS failed. */
   readonly unverifiable: UnverifiableHosts;
-  readonly #config: RoutingConfig;
   readonly #clock: Clock;
-  readonly #resolver: DnsResolver;
-  readonly #deps: RouteDeps;
+  readonly #listeners: () => readonly ListenerAddress[];
+  /** Every one that was asked, the one that is asked now last. */
+  readonly #resolvers: DnsResolver[] = [];
+  #config: RoutingConfig;
+  #deps: RouteDeps;
 
   /** `listeners` are this server's own, to which no mail is carried. */
   constructor(config: RoutingConfig, clock: Clock, listeners: () => readonly ListenerAddress[]) {
-    const { delivery: settings, hostname } = config;
     this.unverifiable = new UnverifiableHosts(clock);
     this.#config = config;
     this.#clock = clock;
-    this.#resolver = new DnsResolver({ nameServer: settings.dns, clock });
-    const guard = new AddressGuard({ allowPrivate: settings.allowPrivate, listeners, clock });
-    this.#deps = { resolver: this.#resolver, settings, hostname, guard, random: Math.random };
+    this.#listeners = listeners;
+    this.#ask(config);
+    this.#deps = this.#depsOf(config);
+  }
+
+  /** Finds ways by another configuration from now on; questions under way are answered as they were asked. */
+  change(config: RoutingConfig): void {
+    const { dns } = this.#config.delivery;
+    const { host, port } = config.delivery.dns ?? {};
+    this.#config = config;
+    if (host !== dns?.host || port !== dns?.port) this.#ask(config);
+    this.#deps = this.#depsOf(config);
+  }
+
+  #ask({ delivery }: RoutingConfig): void {
+    this.#resolvers.push(new DnsResolver({ nameServer: delivery.dns, clock: this.#clock }));
+  }
+
+  #depsOf({ delivery: settings, hostname }: RoutingConfig): RouteDeps {
+    const parts = { listeners: this.#listeners, clock: this.#clock };
+    const guard = new AddressGuard({ allowPrivate: settings.allowPrivate, ...parts });
+    const resolver = this.#resolvers.at(-1)!;
+    return { resolver, settings, hostname, guard, random: Math.random };
   }
 
   /** Finds the hosts of a destination. Never throws. */
@@ -49,6 +70,6 @@ export class Routing {
 
   /** Ends the questions under way, and all later ones. */
   close(): void {
-    this.#resolver.close();
+    for (const resolver of this.#resolvers) resolver.close();
   }
 }

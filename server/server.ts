@@ -19,19 +19,16 @@ import { Pool } from "../deliver/pool.ts";
 import { Stories, type StoryTaker } from "../history/story.ts";
 import { StoryLog } from "../history/story_log.ts";
 import type { Hooks } from "../policy/hooks.ts";
-import { Networks } from "../policy/networks.ts";
-import { RelayPolicy } from "../policy/relay.ts";
-import { UserFile } from "../policy/user_file.ts";
 import { FileQueue } from "../queue/file_queue.ts";
 import type { Queue, QueueCounts } from "../queue/queue.ts";
-import { type BoundAddress, Transport } from "../transport.ts";
+import type { BoundAddress } from "../transport.ts";
 import { Deadlines } from "../transport/deadlines.ts";
 import { SessionStories } from "../transport/session_stories.ts";
 import { Certificates } from "./certificates.ts";
 import { Control, type ControlAddresses } from "./control.ts";
 import { Events, type Listeners, type ServerEvents } from "./events.ts";
-import { Receiver } from "./receive.ts";
-import { Logins } from "./logins.ts";
+import { Front, type FrontFiles, openUsers } from "./front.ts";
+import { changesOf, changesText, ReloadError } from "./reload.ts";
 import { Routing } from "./routing.ts";
 import { SessionLog } from "./session_log.ts";
 import { openTraces } from "./traces.ts";
@@ -47,6 +44,15 @@ export interface Extras {
   readonly clock?: Clock;
   /** The queue instead of the one on the spool; it is closed at the stop. */
   readonly queue?: Queue;
+  /** Reads the configuration again, for a reload that is not given one. */
+  readonly reread?: () => Promise<Reread>;
+}
+
+/** A configuration that was read again. */
+export interface Reread {
+  readonly config: Config;
+  /** Told once the server goes by it. */
+  readonly applied?: () => void;
 }
 
 /** A server that runs. */
@@ -72,14 +78,19 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
-/** Octets of the key that stand-ins for unknown users are made from. */
-const DECOY_KEY_LENGTH = 32;
+/** A server that can go by another configuration. */
+export interface ReloadableServer extends RunningServer {
+  /**
+   * Goes by another configuration from now on, or by the one that is read again: all of
+   * it, or nothing. Gives what has changed, a line for each setting, without secrets.
+   *
+   * @throws {ReloadError} for a setting that cannot change while the server runs
+   * @throws as {@linkcode startServer} does for what cannot be read or listened on
+   */
+  reload(config?: Config): Promise<readonly string[]>;
+}
 
 const logger = log("server");
-
-function randomOctets(length: number): Uint8Array<ArrayBuffer> {
-  return crypto.getRandomValues(new Uint8Array(length));
-}
 
 /**
  * Starts a server.
@@ -90,9 +101,9 @@ function randomOctets(length: number): Uint8Array<ArrayBuffer> {
  * @throws {ListenError} when an address cannot be listened on
  * @throws {ControlListenError} when that of the API cannot
  */
-export async function startServer(config: Config, extras: Extras = {}): Promise<RunningServer> {
+export async function startServer(config: Config, extras: Extras = {}): Promise<ReloadableServer> {
   const clock = extras.clock ?? systemClock;
-  const userFile = await userFileOf(config, extras.hooks, clock);
+  const userFile = await openUsers(config, extras.hooks ?? {}, clock);
   const queue = extras.queue ?? await FileQueue.open({ directory: config.spool, clock });
   try {
     const certificates = await Certificates.open(config, clock);
@@ -110,51 +121,37 @@ export async function startServer(config: Config, extras: Extras = {}): Promise<
   }
 }
 
-/** The file of the users, where one is configured. */
-async function userFileOf(
-  { listen, users }: Config,
-  { password, token }: Hooks = {},
-  clock: Clock,
-): Promise<UserFile | undefined> {
-  if (users !== undefined) return await UserFile.open(users, clock, randomOctets(DECOY_KEY_LENGTH));
-  const isNeeded = listen.some(({ role }) => role === "submission");
-  if (!isNeeded || password !== undefined || token !== undefined) return undefined;
-  throw new TypeError("listen: a submission listener needs users, or a hook that knows them");
-}
-
 /** What a server is made of, opened and read. */
-interface Parts {
+interface Parts extends FrontFiles {
   readonly clock: Clock;
   readonly queue: Queue;
   readonly holds: Holds;
-  readonly certificates: Certificates;
-  readonly userFile: UserFile | undefined;
   /** Takes facts for traces, where somebody wants them. */
   readonly traces: StoryTaker | undefined;
 }
 
 /** The rooms of a running server. */
-class Server implements RunningServer {
-  readonly #config: Config;
+class Server implements ReloadableServer {
+  #config: Config;
   readonly #clock: Clock;
   readonly #queue: Queue;
   readonly #events: Events;
   readonly #sessionLog: SessionLog;
   readonly #stories: Stories;
   readonly #sessions: SessionStories;
-  readonly #certificates: Certificates;
-  readonly #logins: Logins;
-  readonly #transport: Transport;
+  readonly #front: Front;
+  readonly #reread: Extras["reread"];
   readonly #routing: Routing;
   readonly #delivery: Delivery;
   #control: Control | undefined;
+  /** The reload that is under way, or was. */
+  #reloaded: Promise<unknown> = Promise.resolve();
   #stopped: Promise<void> | undefined;
 
-  constructor(
-    config: Config,
-    { hooks = {}, on }: Extras,
-    { clock, queue, holds, certificates, userFile, traces }: Parts,
-  ) {
+  constructor(config: Config, extras: Extras, parts: Parts) {
+    const { hooks = {}, on } = extras;
+    const { clock, queue, holds, traces } = parts;
+    this.#reread = extras.reread;
     this.#config = config;
     this.#clock = clock;
     this.#queue = queue;
@@ -163,14 +160,15 @@ class Server implements RunningServer {
     this.#stories = new Stories([this.#sessionLog, new StoryLog()]);
     if (traces !== undefined) this.#stories.add(traces);
     this.#sessions = new SessionStories(this.#stories, clock);
-    this.#certificates = certificates;
-    this.#routing = new Routing(config, clock, () => this.#transport.addresses);
-    this.#logins = new Logins({ config, userFile, hooks, clock, random: randomOctets });
-    this.#transport = this.#listen(hooks);
+    this.#routing = new Routing(config, clock, () => this.addresses);
+    this.#front = new Front(config, parts, {
+      ...{ clock, queue, hooks, events: this.#events },
+      ...{ stories: this.#stories, sessions: this.#sessions },
+      startQueue: (domain) => this.#startQueue(domain),
+    });
     this.#delivery = this.#prepareDelivery(holds);
-    this.#transport.start();
+    this.#front.start();
     this.#delivery.start(config.hold);
-    this.#certificates.watch();
   }
 
   /** Begins to answer the API. A server with a queue of the application's own has no spool to have a socket in. */
@@ -189,7 +187,7 @@ class Server implements RunningServer {
   }
 
   get addresses(): readonly BoundAddress[] {
-    return this.#transport.addresses;
+    return this.#front.transport.addresses;
   }
 
   counts(): QueueCounts {
@@ -215,21 +213,45 @@ class Server implements RunningServer {
     return this.#events.on(event, listener);
   }
 
+  reload(config?: Config): Promise<readonly string[]> {
+    if (this.#stopped) return Promise.reject(new ReloadError(["the server is stopped"]));
+    const reloaded = this.#reloaded.then(() => this.#reload(config));
+    this.#reloaded = reloaded.catch(() => {});
+    return reloaded;
+  }
+
+  async #reload(given: Config | undefined): Promise<readonly string[]> {
+    const read = given === undefined ? await this.#reread?.() : { config: given };
+    if (read === undefined) throw new ReloadError(["there is no configuration to read again"]);
+    const next = read.config;
+    const changes = changesOf(this.#config, next);
+    const apply = await this.#front.prepare(next);
+    const before = this.#config;
+    this.#config = next;
+    apply();
+    if (changes.some(({ part }) => part === "delivery" || part === "hostname")) {
+      this.#routing.change(next);
+      this.#delivery.change({ settings: next.delivery, hostname: next.hostname });
+    }
+    if (next.hold !== before.hold) this.#delivery.setHeld(next.hold);
+    read.applied?.();
+    logger.info("reloaded", { changes: changesText(changes) || "none" });
+    return changes.map(({ key, text }) => `${key}: ${text}`);
+  }
+
   stop(): Promise<void> {
-    this.#stopped ??= this.#stop();
+    this.#stopped ??= this.#reloaded.then(() => this.#stop());
     return this.#stopped;
   }
 
   async #stop(): Promise<void> {
     const { stopGrace } = this.#config;
     await this.#control?.stop();
-    this.#logins.stop();
     // Whatever is being looked up when the grace is over would hold its delivery up.
     const cancel = this.#clock.after(stopGrace, () => this.#routing.close());
-    await Promise.all([this.#transport.stop(stopGrace), this.#delivery.stop(stopGrace)]);
+    await Promise.all([this.#front.stop(stopGrace), this.#delivery.stop(stopGrace)]);
     cancel();
     this.#routing.close();
-    await this.#certificates.stop();
     this.#sessionLog.close();
     await this.#closeQueue();
   }
@@ -243,37 +265,6 @@ class Server implements RunningServer {
     }
   }
 
-  #listen(hooks: Hooks): Transport {
-    const { listen, hostname, banner, binaryMime, limits } = this.#config;
-    const relay = new RelayPolicy(this.#config);
-    const proxies = new Networks(this.#config.proxyHosts);
-    const receiver = new Receiver({
-      config: this.#config,
-      queue: this.#queue,
-      relay,
-      hooks,
-      events: this.#events,
-      stories: this.#stories,
-      sessions: this.#sessions,
-      clock: this.#clock,
-      random: Math.random,
-      logins: this.#logins,
-      startQueue: (domain) => this.#startQueue(domain),
-    });
-    return new Transport({
-      listen,
-      session: { hostname, banner, startTls: true, binaryMime, limits },
-      limits,
-      tls: this.#certificates.tls,
-      clock: this.#clock,
-      reserve: this.#config.spool,
-      unbounded: (address) => relay.trusts(address),
-      proxies: (address) => proxies.find(address),
-      welcome: (peer, listener, record) => receiver.welcome(peer, listener, record),
-      sessions: this.#sessions,
-    });
-  }
-
   /** ETRN: gives how many messages go now; undefined when none does. */
   #startQueue(domain: string): number | undefined {
     const { steering } = this.#delivery;
@@ -282,15 +273,19 @@ class Server implements RunningServer {
 
   #controlTarget(): ControlTarget {
     const parts = { clock: this.#clock, queue: this.#queue, stories: this.#stories };
-    const { hostname, limits } = this.#config;
+    const config = () => this.#config;
     return {
       ...parts,
       summaries: new Summaries(this.#queue, this.#clock),
       audience: new Audience(parts),
       steering: this.#delivery.steering,
       version: manifest.version,
-      hostname,
-      messageSize: limits.messageSize,
+      get hostname(): string {
+        return config().hostname;
+      },
+      get messageSize(): number {
+        return config().limits.messageSize;
+      },
       startedAt: this.#clock.now(),
       notReady: () => this.#notReady(),
       bring: (message) => this.send(message),
@@ -305,9 +300,8 @@ class Server implements RunningServer {
   #prepareDelivery(holds: Holds): Delivery {
     const { delivery: settings, hostname } = this.#config;
     const clock = this.#clock;
-    const deadlines = new Deadlines(clock);
     const { unverifiable } = this.#routing;
-    const connecting = { hostname, settings, deadlines, clock, unverifiable };
+    const connecting = { deadlines: new Deadlines(clock), clock, unverifiable };
     return new Delivery({
       queue: this.#queue,
       settings,
@@ -315,7 +309,10 @@ class Server implements RunningServer {
       clock,
       random: Math.random,
       route: this.#routing.route,
-      open: (host, signal, requireTls) => openClient(host, { ...connecting, signal, requireTls }),
+      open: (host, signal, requireTls) => {
+        const { delivery: settings, hostname } = this.#config;
+        return openClient(host, { ...connecting, settings, hostname, signal, requireTls });
+      },
       pool: new Pool({ idleTimeout: settings.idleTimeout, clock }),
       stories: this.#stories,
       observer: this.#events,

@@ -19,6 +19,7 @@ export type ConnectionBounds = Pick<
 
 /** Counts connections against their limits. */
 export class ConnectionCount {
+  readonly #clock: Clock;
   #limits: ConnectionBounds;
   #rate: RateLimit;
   #total = 0;
@@ -26,8 +27,17 @@ export class ConnectionCount {
 
   /** Counts against these limits. */
   constructor(limits: ConnectionBounds, clock: Clock) {
+    this.#clock = clock;
     this.#limits = limits;
     this.#rate = new RateLimit(limits.connectionRate, clock);
+  }
+
+  /** Counts against other limits from now on; those that are there stay. */
+  change(limits: ConnectionBounds): void {
+    const { connectionRate } = this.#limits;
+    this.#limits = limits;
+    if (limits.connectionRate === connectionRate) return;
+    this.#rate = new RateLimit(limits.connectionRate, this.#clock);
   }
 
   /** Counts one more from the address if there is room; only then `leave` is to be called. */

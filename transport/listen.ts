@@ -6,6 +6,7 @@
  * @module
  */
 import type { ListenAddress, ListenRole } from "../config/config.ts";
+import { listenText } from "../config/listen.ts";
 
 /** An address that is being listened on. */
 export class BoundAddress implements Deno.NetAddr {
@@ -34,14 +35,7 @@ export class BoundAddress implements Deno.NetAddr {
 
   /** `HOST:PORT` as it is configured, e.g. `smtps://HOST:PORT` with implicit TLS; IPv6 addresses in brackets. */
   toString(): string {
-    const host = this.hostname.includes(":") ? `[${this.hostname}]` : this.hostname;
-    return `${this.#scheme}${host}:${this.port}`;
-  }
-
-  get #scheme(): string {
-    const plain = this.role === "submission" ? "submission" : "smtp";
-    const scheme = (this.tls ? `${plain}s` : plain) + (this.proxied ? "+proxy" : "");
-    return scheme === "smtp" ? "" : `${scheme}://`;
+    return listenText(this);
   }
 }
 
@@ -103,7 +97,7 @@ function listenOnSix(port: number): Deno.TcpListener | undefined {
 }
 
 function nameOf(address: ListenAddress): string {
-  return String(new BoundAddress(address.hostname ?? "", address.port, address));
+  return listenText(address);
 }
 
 function reasonOf(error: unknown): string {

@@ -27,7 +27,7 @@ const DEFAULT_OPTIONS: ServerTlsOptions = { minVersion: "TLSv1.2", askCertificat
 
 /** What a server shows its clients. */
 export class ServerTls {
-  readonly #options: ServerTlsOptions;
+  #options: ServerTlsOptions;
   #contexts: Contexts;
 
   /**
@@ -43,7 +43,16 @@ export class ServerTls {
 
   /** Shows other certificates from now on; handshakes under way keep the old ones. Throws as the constructor does, keeping the old ones. */
   replace(certificates: readonly Certificate[]): void {
-    this.#contexts = contextsOf(certificates, this.#options.minVersion);
+    this.prepare(certificates, this.#options)();
+  }
+
+  /** Gives what shows other certificates by other options from now on. Throws as the constructor does. */
+  prepare(certificates: readonly Certificate[], options: ServerTlsOptions): () => void {
+    const contexts = contextsOf(certificates, options.minVersion);
+    return () => {
+      this.#contexts = contexts;
+      this.#options = options;
+    };
   }
 
   /** Waits for the client's handshake on a stream. */

@@ -43,8 +43,8 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: "keeps no file descriptor in reserve",
-    file: "server/server.ts",
-    original: "      reserve: this.#config.spool,\n",
+    file: "server/front.ts",
+    original: "      reserve: config.spool,\n",
     planted: "",
   },
 ];

@@ -1,0 +1,43 @@
+/**
+ * Another configuration for a server that runs: what it changes, and what cannot
+ * change before a restart.
+ *
+ * @module
+ */
+import type { Config } from "../config/config.ts";
+import { type Difference, differences } from "../config/differences.ts";
+
+/** A configuration that a running server cannot take. */
+export class ReloadError extends Error {
+  /** What stands against it, a line each; without secrets. */
+  readonly problems: readonly string[];
+
+  /** Makes one of at least one problem. */
+  constructor(problems: readonly string[]) {
+    super(problems.join("; "));
+    this.name = "ReloadError";
+    this.problems = problems;
+  }
+}
+
+/** What is opened at the start and stays as it is. */
+const AT_RESTART: ReadonlySet<keyof Config> = new Set(["spool", "control", "api"]);
+
+/**
+ * What another configuration changes.
+ *
+ * @throws {ReloadError} naming each setting that cannot change while the server runs
+ */
+export function changesOf(before: Config, next: Config): Difference[] {
+  const found = differences(before, next);
+  const stuck = found.filter(({ part }) => AT_RESTART.has(part));
+  if (stuck.length === 0) return found;
+  throw new ReloadError(
+    stuck.map(({ key, text }) => `${key}: ${text}: needs a restart`),
+  );
+}
+
+/** The changes in one line: `trust: + 10.0.0.0/8; retry.first: 5m → 10m`. */
+export function changesText(changes: readonly Difference[]): string {
+  return changes.map(({ key, text }) => `${key}: ${text}`).join("; ");
+}
