@@ -132,6 +132,7 @@ function announce(config: Config, server: RunningServer): void {
   const { messages, held } = server.counts();
   main.info("spool", { path: config.spool, messages, held });
   if (config.hold) main.info("holding: mail is accepted and queued, nothing is delivered");
+  if (config.capture) main.info("capturing: mail is kept, and only what is released is delivered");
   if (config.trust.some((network) => network.endsWith("/0"))) {
     main.warn("anyone may relay: --trust names every address there is");
   }

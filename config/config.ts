@@ -111,6 +111,8 @@ export interface Limits extends SessionLimits {
   readonly tlsTimeout: number;
   /** How long a client that may submit mail can have it held until its release (RFC 4865). 0: not offered. */
   readonly longestHold: number;
+  /** Messages that are captured; the oldest makes room for the next. */
+  readonly captureMessages: number;
 }
 
 /** When a deferred recipient is tried again, and its sender told. Times in ms. */
@@ -201,6 +203,8 @@ export interface Config {
   readonly xclientHosts: readonly string[];
   /** Accept and queue, deliver nothing. */
   readonly hold: boolean;
+  /** Keep what comes in to be looked at, and deliver of it only what is released. */
+  readonly capture: boolean;
   /** The certificates to show, by server name, the first where none has the name; none: one is made and kept in the spool. */
   readonly certificates: readonly Certificate[];
   /** Where those come from, in the same order, to be looked at again; none when they come from no files. */
@@ -260,6 +264,7 @@ export const DEFAULT_LIMITS: Limits = {
   hops: 50,
   tlsTimeout: 30 * SECOND,
   longestHold: 7 * DAY,
+  captureMessages: 1000,
 };
 
 /** The delivery settings where nothing else is configured. */
@@ -307,6 +312,7 @@ export const DEFAULT_CONFIG: Omit<Config, "hostname"> = {
   proxyHosts: [],
   xclientHosts: [],
   hold: false,
+  capture: false,
   authWithoutTls: false,
   scramPlus: false,
   binaryMime: false,

@@ -75,6 +75,7 @@ const PARTS: Readonly<Record<keyof Config, true>> = {
   proxyHosts: true,
   xclientHosts: true,
   hold: true,
+  capture: true,
   certificates: true,
   certificateFiles: true,
   tlsMinVersion: true,

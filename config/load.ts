@@ -190,6 +190,7 @@ function complete(
     scramPlus: settings.scram_plus ?? DEFAULT_CONFIG.scramPlus,
     binaryMime: settings.binary_mime ?? DEFAULT_CONFIG.binaryMime,
     hold: settings.hold ?? DEFAULT_CONFIG.hold,
+    capture: settings.capture ?? DEFAULT_CONFIG.capture,
     ...tls,
     tlsMinVersion: settings.tls_min_version ?? DEFAULT_CONFIG.tlsMinVersion,
     trustCertificates: settings.trust_certificates ?? DEFAULT_CONFIG.trustCertificates,

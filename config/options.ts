@@ -35,6 +35,7 @@ export const OPTIONS: readonly Option[] = [
   one("users", "FILE", "those who may log in, as `user add` writes it"),
   one("smarthost", "URL", "deliver everything to smtp://[user:pass@]host[:port] or smtps://…"),
   toggle("hold", "accept and queue, deliver nothing"),
+  toggle("capture", "keep mail to be looked at instead of delivering it"),
   many("tls-cert", "FILE", "certificate chain, PEM; default a self-signed one, kept and renewed"),
   many("tls-key", "FILE", "its private key, PEM"),
   one("dns", "HOST:PORT", "name server; default the system's"),

@@ -31,7 +31,7 @@ export type LogFormat = "pretty" | "json";
 /** What one source sets: keys as in the file, values checked. */
 export interface Settings
   extends
-    Partial<Pick<Config, "listen" | "hostname" | "spool" | "trust" | "hold" | "users">>,
+    Partial<Pick<Config, "listen" | "hostname" | "spool" | "trust" | "hold" | "capture" | "users">>,
     Partial<Pick<DeliverySettings, "smarthost" | "dns">> {
   /** See {@linkcode Config.localDomains}. */
   local_domain?: string[];
@@ -200,6 +200,7 @@ const limits = table({
   data_rate: size(0),
   tls_timeout: timeout,
   longest_hold: duration(0, LONGEST_LIFETIME),
+  capture_messages: whole(1, 100_000),
   hops: whole(1, 1000),
 });
 
@@ -243,6 +244,7 @@ const root = table({
   xclient_hosts: list(parsed(parseNetwork)),
   smarthost: parsed(parseSmarthost),
   hold: toggle,
+  capture: toggle,
   tls_cert: list(filled, 1),
   tls_key: list(filled, 1),
   tls_min_version: oneOf("TLSv1.2", "TLSv1.3"),

@@ -50,6 +50,8 @@ export interface AcceptedFact extends Fact {
   readonly asked?: readonly string[];
   /** Whether it is held from the start. */
   readonly held?: true;
+  /** Whether it is captured: kept to be looked at, and never delivered itself. */
+  readonly captured?: true;
 }
 
 /** How the hosts of a destination were found. */

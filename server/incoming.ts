@@ -28,7 +28,7 @@ import type { Events } from "./events.ts";
 /** What bringing a message in needs of the server. */
 export interface IncomingOptions {
   /** Names and limits. */
-  readonly config: Pick<Config, "hostname"> & {
+  readonly config: Pick<Config, "hostname" | "capture"> & {
     readonly limits: Pick<Limits, "hops" | "headerSize">;
   };
   /** Where notifications go. */
@@ -186,7 +186,8 @@ export class IncomingSink implements MessageSink {
 
   async #commit(): Promise<SmtpReply> {
     try {
-      const { id, size } = await this.#draft.commit(this.#envelope);
+      const { capture } = this.#options.config;
+      const { id, size } = await this.#draft.commit(this.#envelope, { capture });
       this.#tell(id, size);
       return reply(250, "2.0.0", `Queued as ${id}`);
     } catch (error) {
@@ -195,7 +196,7 @@ export class IncomingSink implements MessageSink {
   }
 
   #tell(id: string, size: number): void {
-    const { events, stories, clock } = this.#options;
+    const { events, stories, clock, config } = this.#options;
     const envelope = this.#envelope;
     const { messageId, subject } = this.#header.facts;
     this.#bringer.accepted(id);
@@ -213,6 +214,7 @@ export class IncomingSink implements MessageSink {
       subject,
       decisions: this.#bringer.decisions,
       asked: wishesText(envelope),
+      ...(config.capture && { captured: true }),
     });
     events.emit("accepted", { id, envelope, size });
   }

@@ -78,6 +78,8 @@ export interface StartOptions {
   readonly binaryMime?: boolean;
   /** Accept and queue, deliver nothing. */
   readonly hold?: boolean;
+  /** Keep mail to be looked at instead of delivering it. Default false. */
+  readonly capture?: boolean;
   /** The certificate to show, PEM; of several the one that has the name a client asks for, else the first. Default: one is made and kept in the spool. */
   readonly certificate?: Certificate | readonly Certificate[];
   /** The least version of TLS that clients may speak. Default `TLSv1.2`. */
@@ -137,6 +139,7 @@ const OPTIONS: Readonly<Record<keyof StartOptions, true>> = {
   scramPlus: true,
   binaryMime: true,
   hold: true,
+  capture: true,
   certificate: true,
   tlsMinVersion: true,
   trustCertificates: true,
@@ -207,6 +210,7 @@ export function configOf(options: StartOptions): Config {
     proxyHosts,
     xclientHosts: texts("xclientHosts", options.xclientHosts, parseNetwork) ?? [],
     hold: toggle("hold", options.hold) ?? DEFAULT_CONFIG.hold,
+    capture: toggle("capture", options.capture) ?? DEFAULT_CONFIG.capture,
     certificates: keyPairs("certificate", options.certificate),
     certificateFiles: [],
     tlsMinVersion: oneOf("tlsMinVersion", options.tlsMinVersion, TLS_VERSIONS) ??

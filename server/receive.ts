@@ -45,7 +45,13 @@ export interface ReceiveOptions extends Omit<IncomingOptions, "config" | "hooks"
   /** Names and limits. */
   readonly config: Pick<
     Config,
-    "hostname" | "localDomains" | "limits" | "vrfy" | "forbidUnauthPipelining" | "xclientHosts"
+    | "hostname"
+    | "localDomains"
+    | "limits"
+    | "vrfy"
+    | "forbidUnauthPipelining"
+    | "xclientHosts"
+    | "capture"
   >;
   /** Who may send to whom. */
   readonly relay: RelayPolicy;

@@ -48,6 +48,8 @@ export interface SendOptions {
   readonly clock: Clock;
   /** The most content, octets. */
   readonly messageSize: number;
+  /** Keep it to be looked at instead of delivering it. */
+  readonly capture: boolean;
 }
 
 /** Octets. */
@@ -67,7 +69,7 @@ export async function send(message: OutgoingMessage, options: SendOptions): Prom
   if (recipients.length === 0) throw new TypeError("a message needs at least one recipient");
   if (message.from !== "") checkMailbox("from", message.from);
   for (const recipient of recipients) checkMailbox("to", recipient);
-  const { queue, hostname, clock, events, stories } = options;
+  const { queue, hostname, clock, events, stories, capture } = options;
   const at = clock.now();
   const header = new HeaderScanner();
   const smtputf8 = ![message.from, ...recipients].every(isAscii);
@@ -91,12 +93,13 @@ export async function send(message: OutgoingMessage, options: SendOptions): Prom
     body: "8BITMIME",
     client: OURSELVES,
   };
-  const { id, size } = await draft.commit(envelope);
+  const { id, size } = await draft.commit(envelope, { capture });
   const { messageId, subject } = header.facts;
   stories.take({
     ...{ kind: "accepted", origin: "send", at, took: clock.now() - at },
     ...{ id, client: OURSELVES, from: message.from, to: recipients },
     ...{ size, messageId, subject, decisions: [] },
+    ...(capture && { captured: true }),
   });
   events.emit("accepted", { id, envelope, size });
   return { id };

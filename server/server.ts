@@ -24,6 +24,7 @@ import type { Queue, QueueCounts } from "../queue/queue.ts";
 import type { BoundAddress } from "../transport.ts";
 import { Deadlines } from "../transport/deadlines.ts";
 import { SessionStories } from "../transport/session_stories.ts";
+import { CaptureBound } from "./capture_bound.ts";
 import { Certificates } from "./certificates.ts";
 import { Control, type ControlAddresses } from "./control.ts";
 import { Events, type Listeners, type ServerEvents } from "./events.ts";
@@ -159,6 +160,8 @@ class Server implements ReloadableServer {
     this.#sessionLog = new SessionLog(clock);
     this.#stories = new Stories([this.#sessionLog, new StoryLog()]);
     if (traces !== undefined) this.#stories.add(traces);
+    const most = () => this.#config.limits.captureMessages;
+    this.#stories.add(new CaptureBound({ queue, stories: this.#stories, clock, most }));
     this.#sessions = new SessionStories(this.#stories, clock);
     this.#routing = new Routing(config, clock, () => this.addresses);
     this.#front = new Front(config, parts, {
@@ -203,6 +206,7 @@ class Server implements ReloadableServer {
       hostname: this.#config.hostname,
       clock: this.#clock,
       messageSize: this.#config.limits.messageSize,
+      capture: this.#config.capture,
     });
   }
 

@@ -105,6 +105,7 @@ Deno.test("every flag has a variable and a key, and all three set the same thing
     users: "users.toml",
     smarthost: "smtp://user:pw@relay.example",
     hold: "true",
+    capture: "true",
     dns: "192.0.2.1:53",
     delivery_port: "2526",
     allow_private: "true",

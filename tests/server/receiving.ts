@@ -71,6 +71,7 @@ export interface Changes {
   readonly localRecipients?: readonly string[];
   readonly vrfy?: VrfyPolicy;
   readonly xclientHosts?: readonly string[];
+  readonly capture?: boolean;
 }
 
 /** A receiver that runs. */
@@ -88,7 +89,7 @@ export function withReceiver(
 ): Promise<void> {
   const clock = new TestClock();
   const { hooks = {}, on, localDomains = [], trust = ["127.0.0.0/8"] } = changed;
-  const { localRecipients = [], vrfy = "unsure", xclientHosts = [] } = changed;
+  const { localRecipients = [], vrfy = "unsure", xclientHosts = [], capture = false } = changed;
   const limits = { ...DEFAULT_LIMITS, ...changed.limits };
   const facts: StoryFact[] = [];
   const stories = { take: (fact: StoryFact) => void facts.push(fact) };
@@ -101,7 +102,10 @@ export function withReceiver(
       trustCertificates: [],
     });
     const receiver = new Receiver({
-      config: { ...DEFAULT_CONFIG, hostname: HOSTNAME, localDomains, limits, vrfy, xclientHosts },
+      config: {
+        ...DEFAULT_CONFIG,
+        ...{ hostname: HOSTNAME, localDomains, limits, vrfy, xclientHosts, capture },
+      },
       queue,
       relay,
       hooks,

@@ -36,6 +36,7 @@ function sendTo(
     hostname: "mx.example.org",
     clock: new TestClock(),
     messageSize,
+    capture: false,
   };
   return send({ ...MESSAGE, ...message }, options);
 }
