@@ -17,7 +17,6 @@ import type { UserLine } from "./config/user_line.ts";
 import { userCommand, UserCommandError } from "./main/user_command.ts";
 import { UsersError } from "./policy/users.ts";
 import manifest from "./deno.json" with { type: "json" };
-import { ReloadError } from "./server/reload.ts";
 import { type ReloadableServer, type RunningServer, startServer } from "./server/server.ts";
 
 const PROGRAM = "deno-smtp-server";
@@ -141,22 +140,14 @@ function announce(config: Config, server: RunningServer): void {
   }
 }
 
-/** SIGHUP has the configuration read again. What cannot be used is logged, and everything stays as it was. */
+/** SIGHUP has the configuration read again. What cannot be used is in the log, and everything stays as it was. */
 function reloadOnSignal(server: ReloadableServer): void {
   if (Deno.build.os === "windows") return;
   Deno.addSignalListener("SIGHUP", () => {
-    server.reload().catch((error) => {
-      const problems = problemsIn(error);
-      main.error("cannot reload, everything stays as it was", { problems });
+    server.reload().catch(() => {
+      // The server has logged it.
     });
   });
-}
-
-function problemsIn(error: unknown): readonly string[] {
-  const hasProblems = error instanceof ConfigError || error instanceof ReloadError ||
-    error instanceof UsersError;
-  if (hasProblems) return error.problems;
-  return [error instanceof Error ? error.message : String(error)];
 }
 
 /** The first stop signal; a second one ends the process at once. */

@@ -14,6 +14,7 @@ export type ProblemCode =
   | "not_found"
   | "method_not_allowed"
   | "busy"
+  | "bad_configuration"
   | "too_large"
   | "unsupported_media_type"
   | "wrong_host"
@@ -30,6 +31,7 @@ const STATUSES: Readonly<Record<ProblemCode, number>> = {
   not_found: 404,
   method_not_allowed: 405,
   busy: 409,
+  bad_configuration: 409,
   too_large: 413,
   unsupported_media_type: 415,
   wrong_host: 421,

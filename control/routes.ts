@@ -8,6 +8,7 @@ import { ACTION_ROUTES } from "./routes/actions.ts";
 import { EVENT_ROUTES } from "./routes/events.ts";
 import { IMPORT_ROUTES } from "./routes/import.ts";
 import { QUEUE_ROUTES } from "./routes/queue.ts";
+import { RELOAD_ROUTES } from "./routes/reload.ts";
 import { STATUS_ROUTES } from "./routes/status.ts";
 import { SUMMARY_ROUTES } from "./routes/summary.ts";
 
@@ -18,5 +19,6 @@ export const ROUTES: readonly Route[] = [
   ...ACTION_ROUTES,
   ...IMPORT_ROUTES,
   ...EVENT_ROUTES,
+  ...RELOAD_ROUTES,
   ...STATUS_ROUTES,
 ];

@@ -58,4 +58,11 @@ export interface ControlTarget {
    * @throws {QueueError} when it could not be made durable
    */
   readonly bring: (message: ImportedMessage) => Promise<{ readonly id: string }>;
+  /** Has the configuration read again; absent where there is none to read, or no server runs. Never throws. */
+  readonly reload?: () => Promise<ReloadOutcome>;
 }
+
+/** What a reload came to: what has changed, or why nothing has; a line each, without secrets. */
+export type ReloadOutcome =
+  | { readonly changes: readonly string[] }
+  | { readonly problems: readonly string[] };

@@ -6,6 +6,8 @@
  */
 import type { Config } from "../config/config.ts";
 import { type Difference, differences } from "../config/differences.ts";
+import { ConfigError } from "../config/source.ts";
+import { UsersError } from "../policy/users.ts";
 
 /** A configuration that a running server cannot take. */
 export class ReloadError extends Error {
@@ -40,4 +42,12 @@ export function changesOf(before: Config, next: Config): Difference[] {
 /** The changes in one line: `trust: + 10.0.0.0/8; retry.first: 5m → 10m`. */
 export function changesText(changes: readonly Difference[]): string {
   return changes.map(({ key, text }) => `${key}: ${text}`).join("; ");
+}
+
+/** What stood against a reload, a line each. */
+export function problemsIn(error: unknown): readonly string[] {
+  const isListed = error instanceof ConfigError || error instanceof ReloadError ||
+    error instanceof UsersError;
+  if (isListed) return error.problems;
+  return [error instanceof Error ? error.message : String(error)];
 }

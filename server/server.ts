@@ -11,7 +11,7 @@ import { log } from "../base/log.ts";
 import type { Config } from "../config/config.ts";
 import { Audience } from "../control/events.ts";
 import { Summaries } from "../control/summary.ts";
-import type { ControlTarget } from "../control/target.ts";
+import type { ControlTarget, ReloadOutcome } from "../control/target.ts";
 import { Delivery } from "../deliver.ts";
 import { openClient } from "../deliver/connect.ts";
 import { Holds } from "../deliver/holds.ts";
@@ -29,7 +29,7 @@ import { Certificates } from "./certificates.ts";
 import { Control, type ControlAddresses } from "./control.ts";
 import { Events, type Listeners, type ServerEvents } from "./events.ts";
 import { Front, type FrontFiles, openUsers } from "./front.ts";
-import { changesOf, changesText, ReloadError } from "./reload.ts";
+import { changesOf, changesText, problemsIn, ReloadError } from "./reload.ts";
 import { Routing } from "./routing.ts";
 import { SessionLog } from "./session_log.ts";
 import { openTraces } from "./traces.ts";
@@ -220,8 +220,19 @@ class Server implements ReloadableServer {
   reload(config?: Config): Promise<readonly string[]> {
     if (this.#stopped) return Promise.reject(new ReloadError(["the server is stopped"]));
     const reloaded = this.#reloaded.then(() => this.#reload(config));
-    this.#reloaded = reloaded.catch(() => {});
+    this.#reloaded = reloaded.catch((error) => {
+      const problems = problemsIn(error);
+      logger.error("cannot reload, everything stays as it was", { problems });
+    });
     return reloaded;
+  }
+
+  async #tryReload(): Promise<ReloadOutcome> {
+    try {
+      return { changes: await this.reload() };
+    } catch (error) {
+      return { problems: problemsIn(error) };
+    }
   }
 
   async #reload(given: Config | undefined): Promise<readonly string[]> {
@@ -293,6 +304,7 @@ class Server implements ReloadableServer {
       startedAt: this.#clock.now(),
       notReady: () => this.#notReady(),
       bring: (message) => this.send(message),
+      ...(this.#reread && { reload: () => this.#tryReload() }),
     };
   }
 

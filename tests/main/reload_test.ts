@@ -9,14 +9,18 @@ const NOT_WINDOWS = { ignore: Deno.build.os === "windows" };
 
 /** Runs the program with a file that `write` replaces; nobody on loopback is trusted. */
 function withFile(
-  check: (serving: Serving, write: (text: string) => Promise<void>) => Promise<void>,
+  check: (
+    serving: Serving,
+    write: (text: string) => Promise<void>,
+    socket: string,
+  ) => Promise<void>,
 ): Promise<void> {
   return withTempDir(async (directory) => {
     const file = `${directory}/mail.toml`;
     const write = (text: string) => Deno.writeTextFile(file, text);
     await write('trust = ["192.0.2.1"]\n');
     const flags = [`--config=${file}`, `--spool=${directory}/spool`, "--hold"];
-    await withServer(flags, (serving) => check(serving, write));
+    await withServer(flags, (serving) => check(serving, write, `${directory}/spool/control.sock`));
   });
 }
 
