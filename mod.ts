@@ -79,6 +79,7 @@ export type { MaybePromise } from "./base/maybe_promise.ts";
 export type {
   Certificate,
   DeliverySettings,
+  HistorySettings,
   Limits,
   ListenRole,
   NameServer,

@@ -177,6 +177,14 @@ export interface ApiAddress {
   readonly token: string;
 }
 
+/** What is kept of mail that is gone. */
+export interface HistorySettings {
+  /** For how long, ms. */
+  readonly keep: number;
+  /** What it may take on the disk, octets; 0: nothing is kept. */
+  readonly size: number;
+}
+
 /** Everything that can be set. */
 export interface Config {
   /** At least one. */
@@ -231,6 +239,8 @@ export interface Config {
   readonly limits: Limits;
   /** How mail leaves. */
   readonly delivery: DeliverySettings;
+  /** What is kept of mail that is gone. */
+  readonly history: HistorySettings;
 }
 
 const SECOND = 1000;
@@ -239,6 +249,7 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 const KIB = 1024;
 const MIB = 1024 * KIB;
+const GIB = 1024 * MIB;
 
 /** The limits where nothing else is configured. */
 export const DEFAULT_LIMITS: Limits = {
@@ -292,6 +303,9 @@ export const DEFAULT_DELIVERY: DeliverySettings = {
   },
 };
 
+/** What is kept of mail where nothing else is configured: room for about a million messages to one recipient each. */
+export const DEFAULT_HISTORY: HistorySettings = { keep: 30 * DAY, size: 2 * GIB };
+
 /** The networks that may relay where nothing else is configured. */
 export const LOOPBACK_NETWORKS: readonly string[] = ["127.0.0.0/8", "::1/128"];
 
@@ -320,4 +334,5 @@ export const DEFAULT_CONFIG: Omit<Config, "hostname"> = {
   control: true,
   limits: DEFAULT_LIMITS,
   delivery: DEFAULT_DELIVERY,
+  history: DEFAULT_HISTORY,
 };

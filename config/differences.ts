@@ -89,6 +89,7 @@ const PARTS: Readonly<Record<keyof Config, true>> = {
   api: true,
   limits: true,
   delivery: true,
+  history: true,
 };
 
 /** The settings in a part of the configuration. */
@@ -96,6 +97,8 @@ function valuesIn(config: Config, part: keyof Config): [string, Value][] {
   switch (part) {
     case "limits":
       return numbersIn("limits", config.limits);
+    case "history":
+      return numbersIn("history", config.history);
     case "delivery":
       return deliveryValues(config.delivery);
     case "listen":

@@ -200,6 +200,7 @@ function complete(
     stopGrace: settings.stop_grace ?? DEFAULT_CONFIG.stopGrace,
     limits: { ...DEFAULT_CONFIG.limits, ...settings.limits },
     delivery: deliverySettings(settings, caCerts),
+    history: { ...DEFAULT_CONFIG.history, ...settings.history },
   };
 }
 

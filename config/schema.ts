@@ -11,6 +11,7 @@ import type {
   ApiAddress,
   Config,
   DeliverySettings,
+  HistorySettings,
   Limits,
   RetrySchedule,
   TlsVersion,
@@ -85,6 +86,8 @@ export interface Settings
   delivery?: Partial<DeliverySettings>;
   /** The table of that name. */
   retry?: Partial<RetrySchedule>;
+  /** The table of that name; `history = false` has no size. */
+  history?: Partial<HistorySettings>;
 }
 
 /** Something wrong with one value or key. */
@@ -101,6 +104,9 @@ const DAY = 86_400_000;
 /** As long as a timer of the runtime can wait: 2^31 - 1 ms. */
 const LONGEST_WAIT = 24 * DAY;
 const LONGEST_LIFETIME = 365 * DAY;
+const LONGEST_HISTORY = 3650 * DAY;
+/** Below this a history would forget within minutes. Octets. */
+const SMALLEST_HISTORY = 16 * 1024 * 1024;
 
 /** A value that `parse` reads from text; its `TypeError` says what was expected. */
 function parsed<T>(parse: (text: string) => T, expected = "expected text in quotes") {
@@ -153,6 +159,16 @@ function size(least: number) {
     (text) => bounded(parseSize(text), least, Infinity, `expected at least ${least} octets`),
     'expected a size, such as 65536 or "64KiB"',
   );
+  return z.preprocess((value) => typeof value === "number" ? String(value) : value, read);
+}
+
+/** 0, or a size of some use. */
+function sizeOrNone(least: number) {
+  const expected = `expected 0 or at least ${least} octets`;
+  const read = parsed((text) => {
+    const octets = parseSize(text);
+    return octets === 0 ? 0 : bounded(octets, least, Infinity, expected);
+  }, expected);
   return z.preprocess((value) => typeof value === "number" ? String(value) : value, read);
 }
 
@@ -226,6 +242,11 @@ const retry = table({
   unasked_delay_notice: duration(0, LONGEST_LIFETIME),
 });
 
+const history = table({
+  keep: duration(1, LONGEST_HISTORY),
+  size: sizeOrNone(SMALLEST_HISTORY),
+});
+
 function table<T extends z.ZodRawShape>(shape: T) {
   return z.strictObject(shape, { error: "expected a table" }).partial();
 }
@@ -266,11 +287,13 @@ const root = table({
   limits,
   delivery,
   retry,
+  // `history = false` is a history without room.
+  history: z.preprocess((value) => value === false ? { size: 0 } : value, history),
 });
 
 /** The tables of the file, by name. */
 const TABLES: ReadonlyMap<string, { shape: z.ZodRawShape }> = new Map(
-  Object.entries({ limits, delivery, retry }),
+  Object.entries({ limits, delivery, retry, history }),
 );
 
 /** The keys that are known at a place: at the top with an empty path, or in a table; tables included. */

@@ -11,6 +11,7 @@ import {
   DEFAULT_CONFIG,
   DEFAULT_DELIVERY,
   type DeliverySettings,
+  type HistorySettings,
   type Limits,
   type ListenAddress,
   type RetrySchedule,
@@ -108,6 +109,8 @@ export interface StartOptions {
   readonly delivery?: Partial<DeliveryTuning>;
   /** When deferred mail is tried again; what is left out has its default. */
   readonly retry?: Partial<RetrySchedule>;
+  /** What is kept of mail that is gone, and for how long; what is left out has its default. False: nothing is. */
+  readonly history?: false | Partial<HistorySettings>;
   /** Where the application has its say. */
   readonly hooks?: Hooks;
   /** Who is told of events. */
@@ -154,6 +157,7 @@ const OPTIONS: Readonly<Record<keyof StartOptions, true>> = {
   limits: true,
   delivery: true,
   retry: true,
+  history: true,
   hooks: true,
   on: true,
 };
@@ -222,6 +226,7 @@ export function configOf(options: StartOptions): Config {
     stopGrace: wait("stopGrace", options.stopGrace) ?? DEFAULT_CONFIG.stopGrace,
     limits: numbers("limits", options.limits, DEFAULT_CONFIG.limits),
     delivery: deliverySettings(options),
+    history: historySettings(options.history),
   };
 }
 
@@ -239,6 +244,10 @@ function listenAddresses(given: StartOptions["listen"]): readonly ListenAddress[
   const several = typeof given === "string" ? [given] : given;
   const addresses = texts("listen", several, parseListen) ?? DEFAULT_CONFIG.listen;
   return addresses.length > 0 ? addresses : DEFAULT_CONFIG.listen;
+}
+
+function historySettings(given: StartOptions["history"]): HistorySettings {
+  return numbers("history", given === false ? { size: 0 } : given, DEFAULT_CONFIG.history);
 }
 
 function deliverySettings(options: StartOptions): DeliverySettings {

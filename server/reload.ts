@@ -23,7 +23,7 @@ export class ReloadError extends Error {
 }
 
 /** What is opened at the start and stays as it is. */
-const AT_RESTART: ReadonlySet<keyof Config> = new Set(["spool", "control", "api"]);
+const AT_RESTART: ReadonlySet<keyof Config> = new Set(["spool", "control", "api", "history"]);
 
 /**
  * What another configuration changes.

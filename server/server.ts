@@ -16,6 +16,7 @@ import { Delivery } from "../deliver.ts";
 import { openClient } from "../deliver/connect.ts";
 import { Holds } from "../deliver/holds.ts";
 import { Pool } from "../deliver/pool.ts";
+import { History } from "../history/history.ts";
 import { Stories, type StoryTaker } from "../history/story.ts";
 import { StoryLog } from "../history/story_log.ts";
 import type { Hooks } from "../policy/hooks.ts";
@@ -106,20 +107,33 @@ export async function startServer(config: Config, extras: Extras = {}): Promise<
   const clock = extras.clock ?? systemClock;
   const userFile = await openUsers(config, extras.hooks ?? {}, clock);
   const queue = extras.queue ?? await FileQueue.open({ directory: config.spool, clock });
+  let history: History | undefined;
   try {
     const certificates = await Certificates.open(config, clock);
     const holds = extras.queue === undefined
       ? await Holds.open({ directory: config.spool, clock })
       : Holds.inMemory(clock);
+    history = await openHistory(config, extras, clock);
     const traces = await openTraces();
-    const parts = { clock, queue, holds, certificates, userFile, traces };
+    const parts = { clock, queue, holds, history, certificates, userFile, traces };
     const server = new Server(config, extras, parts);
     await server.openControl(extras);
     return server;
   } catch (error) {
+    await history?.close();
     await queue.close();
     throw error;
   }
+}
+
+/** The history in the spool, unless none is to be kept or the queue is kept elsewhere. */
+async function openHistory(
+  { spool, history: { keep, size } }: Config,
+  { queue }: Extras,
+  clock: Clock,
+): Promise<History | undefined> {
+  if (size === 0 || queue !== undefined) return undefined;
+  return await History.open({ directory: `${spool}/history`, keep, size, clock });
 }
 
 /** What a server is made of, opened and read. */
@@ -127,6 +141,7 @@ interface Parts extends FrontFiles {
   readonly clock: Clock;
   readonly queue: Queue;
   readonly holds: Holds;
+  readonly history: History | undefined;
   /** Takes facts for traces, where somebody wants them. */
   readonly traces: StoryTaker | undefined;
 }
@@ -139,6 +154,7 @@ class Server implements ReloadableServer {
   readonly #events: Events;
   readonly #sessionLog: SessionLog;
   readonly #stories: Stories;
+  readonly #history: History | undefined;
   readonly #sessions: SessionStories;
   readonly #front: Front;
   readonly #reread: Extras["reread"];
@@ -151,7 +167,7 @@ class Server implements ReloadableServer {
 
   constructor(config: Config, extras: Extras, parts: Parts) {
     const { hooks = {}, on } = extras;
-    const { clock, queue, holds, traces } = parts;
+    const { clock, queue, holds, history, traces } = parts;
     this.#reread = extras.reread;
     this.#config = config;
     this.#clock = clock;
@@ -160,6 +176,8 @@ class Server implements ReloadableServer {
     this.#sessionLog = new SessionLog(clock);
     this.#stories = new Stories([this.#sessionLog, new StoryLog()]);
     if (traces !== undefined) this.#stories.add(traces);
+    this.#history = history;
+    if (history !== undefined) this.#stories.add(history);
     const most = () => this.#config.limits.captureMessages;
     this.#stories.add(new CaptureBound({ queue, stories: this.#stories, clock, most }));
     this.#sessions = new SessionStories(this.#stories, clock);
@@ -269,6 +287,7 @@ class Server implements ReloadableServer {
     this.#routing.close();
     this.#sessionLog.close();
     await this.#closeQueue();
+    await this.#history?.close();
   }
 
   /** What could not be filed is still in the journal, and found there at the next start. */

@@ -15,7 +15,7 @@ const PAGE = new URL("../../docs/configuration.md", import.meta.url);
 
 /** The page, with the padding of its tables' columns taken out. */
 const TEXT = (await Deno.readTextFile(PAGE)).replace(/ {2,}/g, " ");
-const TABLES = ["limits", "delivery", "retry"];
+const TABLES = ["limits", "delivery", "retry", "history"];
 
 /** The part of the page under a heading. */
 function section(heading: string): string {
@@ -67,11 +67,12 @@ Deno.test("the defaults that docs/configuration.md names are the ones that hold"
     const [, value] = new RegExp(`\`${key}\` \\| \`([^\`]+)\``).exec(TEXT)!;
     return `${key} = ${value}`;
   });
-  const { limits, delivery, stopGrace, tlsMinVersion } = await load(
+  const { limits, delivery, history, stopGrace, tlsMinVersion } = await load(
     [...values, ...tables].join("\n"),
   );
   assertEquals(limits, DEFAULT_LIMITS);
   assertEquals(delivery, { ...DEFAULT_DELIVERY, smarthost: undefined, dns: undefined });
+  assertEquals(history, DEFAULT_CONFIG.history);
   assertEquals(stopGrace, DEFAULT_CONFIG.stopGrace);
   assertEquals(tlsMinVersion, DEFAULT_CONFIG.tlsMinVersion);
 });

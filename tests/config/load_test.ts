@@ -291,6 +291,16 @@ Deno.test("a configuration file that is not there is an error", async () => {
   assertStringIncludes(problem!, '--config "/nowhere/mail.toml": cannot be read: ');
 });
 
+Deno.test("a history is as long and large as its table says, and none where it is off", async () => {
+  const set = await config({ toml: '[history]\nkeep = "1d"\nsize = "16MiB"' });
+  assertEquals(set.history, { keep: DAY, size: 16 * 1024 * 1024 });
+  assertEquals((await config({ toml: "history = false" })).history.size, 0);
+  assertEquals((await config({ toml: "[history]\nsize = 0" })).history.size, 0);
+  assertEquals(await problems({ toml: '[history]\nsize = "15MiB"' }), [
+    'mail.toml:2: history.size "15MiB": expected 0 or at least 16777216 octets',
+  ]);
+});
+
 Deno.test("a retry's lifetime may be longer than any timer, a timeout may not", async () => {
   const { delivery } = await config({ toml: '[retry]\nlifetime = "30d"' });
   assertEquals(delivery.retry.lifetime, 30 * DAY);

@@ -53,6 +53,7 @@ Deno.test("every option finds its place, and what a table leaves out has its def
     limits: { recipients: 5, dataRate: undefined },
     delivery: { concurrency: 7 },
     retry: { first: 1000, jitter: 0 },
+    history: { size: 1024 },
   });
   assertEquals(config, {
     listen: [
@@ -101,7 +102,12 @@ Deno.test("every option finds its place, and what a table leaves out has its def
       caCerts: [CERTIFICATE.cert],
       retry: { ...DEFAULT_CONFIG.delivery.retry, first: 1000, jitter: 0 },
     },
+    history: { ...DEFAULT_CONFIG.history, size: 1024 },
   });
+});
+
+Deno.test("a history that is switched off has no room", () => {
+  assertEquals(configOf({ history: false }).history.size, 0);
 });
 
 Deno.test("options that are no object are an error", () => {
