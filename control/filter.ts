@@ -106,7 +106,7 @@ export function destinationsOf({ nextHop, domains }: Overview): readonly string[
 }
 
 /** Tells whether a text is like a pattern, in any case; in time that grows with their lengths only. */
-function pattern(text: string): (candidate: string) => boolean {
+export function pattern(text: string): (candidate: string) => boolean {
   const [head = "", ...pieces] = text.toLowerCase().split("*");
   const tail = pieces.pop();
   if (tail === undefined) return (candidate) => candidate.toLowerCase() === head;

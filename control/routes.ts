@@ -7,6 +7,7 @@ import type { Route } from "./route.ts";
 import { ACTION_ROUTES } from "./routes/actions.ts";
 import { EVENT_ROUTES } from "./routes/events.ts";
 import { IMPORT_ROUTES } from "./routes/import.ts";
+import { INBOX_ROUTES } from "./routes/inbox.ts";
 import { QUEUE_ROUTES } from "./routes/queue.ts";
 import { RELOAD_ROUTES } from "./routes/reload.ts";
 import { STATUS_ROUTES } from "./routes/status.ts";
@@ -18,6 +19,7 @@ export const ROUTES: readonly Route[] = [
   ...QUEUE_ROUTES,
   ...ACTION_ROUTES,
   ...IMPORT_ROUTES,
+  ...INBOX_ROUTES,
   ...EVENT_ROUTES,
   ...RELOAD_ROUTES,
   ...STATUS_ROUTES,

@@ -10,6 +10,7 @@ import type { DeliverySteering } from "../deliver/steering.ts";
 import type { StoryTaker } from "../history/story.ts";
 import type { Queue } from "../queue/queue.ts";
 import type { Audience } from "./events.ts";
+import type { Inbox } from "./inbox/inbox.ts";
 import type { Summaries } from "./summary.ts";
 
 /** A message that somebody brings as a file. */
@@ -34,6 +35,8 @@ export interface ControlTarget {
   readonly queue: Queue;
   /** The handle on the delivery loop; absent where no server runs. */
   readonly steering?: DeliverySteering;
+  /** Captured mail; absent where none is kept apart. */
+  readonly inbox?: Inbox;
   /** The queue by destination. */
   readonly summaries: Summaries;
   /** Those who listen to what happens. */

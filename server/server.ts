@@ -27,6 +27,7 @@ import { Deadlines } from "../transport/deadlines.ts";
 import { SessionStories } from "../transport/session_stories.ts";
 import { CaptureBound } from "./capture_bound.ts";
 import { Certificates } from "./certificates.ts";
+import { Inbox } from "../control/inbox/inbox.ts";
 import { Control, type ControlAddresses } from "./control.ts";
 import { Events, type Listeners, type ServerEvents } from "./events.ts";
 import { Front, type FrontFiles, openUsers } from "./front.ts";
@@ -310,6 +311,7 @@ class Server implements ReloadableServer {
     const config = () => this.#config;
     return {
       ...parts,
+      inbox: new Inbox(parts),
       summaries: new Summaries(this.#queue, this.#clock),
       audience: new Audience(parts),
       steering: this.#delivery.steering,
