@@ -15,6 +15,7 @@ import { messageId } from "./answer_schemas.ts";
 import { testOf } from "./filter.ts";
 import { Problem } from "./problem.ts";
 import { breathe, inSlices } from "./slices.ts";
+import { steerAndTell, type SteerOrder } from "./steer.ts";
 import type { ControlTarget } from "./target.ts";
 
 /** How many messages are steered at a time. */
@@ -98,18 +99,13 @@ async function steer(
   id: string,
   { target, by, action, steering }: SteerRequest,
 ): Promise<SteerOutcome | "failed"> {
-  const { kind } = steering;
+  const order: SteerOrder = { steering, by, detail: detailOf(action), wait: WAIT };
   try {
-    const outcome = await target.queue.steer(id, steering, WAIT);
-    if (outcome !== "done") return outcome;
+    return await steerAndTell(target, id, order);
   } catch (error) {
-    logger.error("a message could not be steered", { id, action: kind, error });
+    logger.error("a message could not be steered", { id, action: steering.kind, error });
     return "failed";
   }
-  const detail = detailOf(action);
-  const at = target.clock.now();
-  target.stories.take({ kind: "steered", at, id, action: kind, by, ...(detail && { detail }) });
-  return "done";
 }
 
 /** The particulars of an action in one line; undefined when there are none. */

@@ -111,9 +111,11 @@ export class MemoryQueue implements Queue {
       this.#release(entry);
       return "captured";
     }
-    entry.message = steered(entry.message, change, this.#clock.now());
+    const { message } = entry;
+    entry.message = steered(message, change, this.#clock.now());
     if (isFinished(entry.message)) this.#list.remove(entry);
     else this.#release(entry);
+    if (change.kind === "remove") change.onRemoved?.(message);
     return "done";
   }
 

@@ -273,7 +273,11 @@ export type Steering =
   | { readonly kind: "release" }
   | { readonly kind: "retry" }
   | { readonly kind: "bounce"; readonly error: DeliveryError }
-  | { readonly kind: "remove" }
+  | {
+    readonly kind: "remove";
+    /** Given the message as it was, once it is gone: nobody else can tell its end. */
+    readonly onRemoved?: (message: QueuedMessage) => void;
+  }
   | {
     readonly kind: "redirect";
     readonly nextHop?: string | null;

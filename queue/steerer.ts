@@ -70,5 +70,6 @@ export class Steerer {
       throw error;
     }
     if (isFinished(message)) await this.#parts.flush();
+    if (change.kind === "remove") change.onRemoved?.(stored.message);
   }
 }

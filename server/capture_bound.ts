@@ -7,6 +7,7 @@
  */
 import type { Clock } from "../base/clock.ts";
 import { log } from "../base/log.ts";
+import { steerAndTell } from "../control/steer.ts";
 import type { StoryFact, StoryTaker } from "../history/story.ts";
 import type { Queue } from "../queue/queue.ts";
 
@@ -67,9 +68,7 @@ export class CaptureBound implements StoryTaker {
   }
 
   async #remove(id: string): Promise<void> {
-    const { queue, stories, clock, most } = this.#options;
-    if (await queue.steer(id, { kind: "remove" }) !== "done") return;
-    const detail = `limits.capture_messages ${most()}`;
-    stories.take({ kind: "steered", at: clock.now(), id, action: "remove", by: "server", detail });
+    const detail = `limits.capture_messages ${this.#options.most()}`;
+    await steerAndTell(this.#options, id, { steering: { kind: "remove" }, by: "server", detail });
   }
 }
