@@ -51,6 +51,8 @@ export interface ControlTarget {
   readonly messageSize: number;
   /** Since when it runs, ms since 1970; absent where no server does. */
   readonly startedAt?: number;
+  /** The metrics in the format of Prometheus; absent where no server runs. */
+  readonly metrics?: () => Promise<string>;
   /** What is not ready yet, one line each; empty when mail is taken and delivered. */
   readonly notReady: () => readonly string[];
   /**

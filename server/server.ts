@@ -11,6 +11,7 @@ import { log } from "../base/log.ts";
 import type { Config } from "../config/config.ts";
 import { Audience } from "../control/events.ts";
 import { Summaries } from "../control/summary.ts";
+import { Metrics } from "../control/metrics.ts";
 import type { ControlTarget, ReloadOutcome } from "../control/target.ts";
 import { Delivery } from "../deliver.ts";
 import { openClient } from "../deliver/connect.ts";
@@ -156,6 +157,7 @@ class Server implements ReloadableServer {
   readonly #sessionLog: SessionLog;
   readonly #stories: Stories;
   readonly #history: History | undefined;
+  readonly #metrics: Metrics;
   readonly #sessions: SessionStories;
   readonly #front: Front;
   readonly #reread: Extras["reread"];
@@ -179,6 +181,9 @@ class Server implements ReloadableServer {
     if (traces !== undefined) this.#stories.add(traces);
     this.#history = history;
     if (history !== undefined) this.#stories.add(history);
+    const { version } = manifest;
+    this.#metrics = new Metrics({ clock, queue, version, startedAt: clock.now(), history });
+    this.#stories.add(this.#metrics);
     const most = () => this.#config.limits.captureMessages;
     this.#stories.add(new CaptureBound({ queue, stories: this.#stories, clock, most }));
     this.#sessions = new SessionStories(this.#stories, clock);
@@ -323,6 +328,7 @@ class Server implements ReloadableServer {
         return config().limits.messageSize;
       },
       startedAt: this.#clock.now(),
+      metrics: () => this.#metrics.text(),
       notReady: () => this.#notReady(),
       bring: (message) => this.send(message),
       ...(this.#reread && { reload: () => this.#tryReload() }),

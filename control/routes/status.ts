@@ -4,7 +4,9 @@
  * @module
  */
 import { z } from "zod";
+import { METRICS_TYPE } from "../../base/metrics.ts";
 import { time } from "../answer_schemas.ts";
+import { Problem } from "../problem.ts";
 import { type Route, route } from "../route.ts";
 
 /** How much is in the queue, see {@linkcode QueueCounts}. */
@@ -51,6 +53,20 @@ export const STATUS_ROUTES: readonly Route[] = [
       notReady: [...notReady()],
       queue: queue.counts(),
     }),
+  }),
+  route({
+    method: "GET",
+    path: "/metrics",
+    name: "getMetrics",
+    summary: "The metrics, in the text format of Prometheus",
+    params: nothing,
+    query: noQuery,
+    body: undefined,
+    answers: { "text/plain": "text" },
+    async handle({ target: { metrics } }) {
+      if (metrics === undefined) throw new Problem("not_available", "no server runs");
+      return new Response(await metrics(), { headers: { "content-type": METRICS_TYPE } });
+    },
   }),
   route({
     method: "GET",
