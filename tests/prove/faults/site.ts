@@ -194,9 +194,9 @@ export class Site implements AsyncDisposable {
 /** For whoever looks into what is broken. */
 async function copyFiles(from: string, to: string): Promise<void> {
   await Deno.mkdir(to);
-  for await (const { name, isDirectory } of Deno.readDir(from)) {
+  for await (const { name, isDirectory, isFile } of Deno.readDir(from)) {
     if (isDirectory) await copyFiles(`${from}/${name}`, `${to}/${name}`);
-    else await Deno.copyFile(`${from}/${name}`, `${to}/${name}`);
+    else if (isFile) await Deno.copyFile(`${from}/${name}`, `${to}/${name}`);
   }
 }
 
