@@ -126,6 +126,11 @@ export class Transport {
     this.#reserve = new Reserve(options.reserve);
   }
 
+  /** How many clients are connected. */
+  get connections(): number {
+    return this.#count.total;
+  }
+
   /** The addresses listened on, in the order of the options. */
   get addresses(): readonly BoundAddress[] {
     return this.#listeners.all.map(({ address }) => address);

@@ -16,6 +16,8 @@ import { breathe, inSlices } from "./slices.ts";
 export interface MetricsSource {
   readonly clock: Clock;
   readonly queue: Queue;
+  /** How many clients are connected. */
+  readonly connections: () => number;
   /** The program's version. */
   readonly version: string;
   /** When the server was started, ms since 1970. */
@@ -225,8 +227,13 @@ export class Metrics implements StoryTaker {
   }
 
   #addGauges(): void {
-    const { clock, queue, version, startedAt, history } = this.#source;
+    const { clock, queue, connections, version, startedAt, history } = this.#source;
     const one = (value: number) => [{ labels: [], value }];
+    this.#addGauge(
+      "smtp_connections_open",
+      "Clients that are connected.",
+      () => one(connections()),
+    );
     this.#addGauge("smtp_queue_messages", "Messages in the queue, by state.", () => {
       const counts = queue.counts();
       return STATES.map((state) => ({ labels: [state], value: counts[state] }));

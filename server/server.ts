@@ -182,7 +182,10 @@ class Server implements ReloadableServer {
     this.#history = history;
     if (history !== undefined) this.#stories.add(history);
     const { version } = manifest;
-    this.#metrics = new Metrics({ clock, queue, version, startedAt: clock.now(), history });
+    this.#metrics = new Metrics({
+      ...{ clock, queue, version, history, startedAt: clock.now() },
+      connections: () => this.#front.transport.connections,
+    });
     this.#stories.add(this.#metrics);
     const most = () => this.#config.limits.captureMessages;
     this.#stories.add(new CaptureBound({ queue, stories: this.#stories, clock, most }));

@@ -40,6 +40,11 @@ export class ConnectionCount {
     this.#rate = new RateLimit(limits.connectionRate, this.#clock);
   }
 
+  /** How many there are. */
+  get total(): number {
+    return this.#total;
+  }
+
   /** Counts one more from the address if there is room; only then `leave` is to be called. */
   enter(address: string, unbounded: boolean): Room {
     if (this.#total >= this.#limits.connections) return "full";

@@ -10,7 +10,11 @@ function metrics(): Metrics {
   const clock = new TestClock(BEGIN + 60_000);
   const queue = new MemoryQueue(clock);
   const history = { octets: 4096, lost: 2 };
-  return new Metrics({ clock, queue, version: "1.2.3", startedAt: BEGIN, history });
+  return new Metrics({
+    ...{ clock, queue, history, startedAt: BEGIN },
+    version: "1.2.3",
+    connections: () => 7,
+  });
 }
 
 /** One of everything. */
@@ -69,6 +73,7 @@ Deno.test("what happened is counted under the labels that name it", async () => 
     ['smtp_sessions_total{role="mx",end="timeout"}', 1],
     ["smtp_received_bytes_total", 5000],
     ["smtp_messages_finished_total", 1],
+    ["smtp_connections_open", 7],
     ['smtp_queue_messages{state="deferred"}', 0],
     ["smtp_history_bytes", 4096],
     ["smtp_history_lost_total", 2],
@@ -80,7 +85,11 @@ Deno.test("what happened is counted under the labels that name it", async () => 
 Deno.test("the age of the oldest message is told by state", async () => {
   const clock = new TestClock(BEGIN);
   const queue = new MemoryQueue(clock);
-  const all = new Metrics({ clock, queue, version: "1", startedAt: BEGIN });
+  const all = new Metrics({
+    ...{ clock, queue, startedAt: BEGIN },
+    version: "1",
+    connections: () => 0,
+  });
   await queue.draft().commit(
     {
       reversePath: "",
