@@ -99,6 +99,9 @@ async function steer(
   id: string,
   { target, by, action, steering }: SteerRequest,
 ): Promise<SteerOutcome | "failed"> {
+  // While its destination rests it would be set aside again.
+  const before = steering.kind === "retry" ? target.queue.overview(id) : undefined;
+  if (before !== undefined) target.steering?.letTry(before);
   const order: SteerOrder = { steering, by, detail: detailOf(action), wait: WAIT };
   try {
     return await steerAndTell(target, id, order);

@@ -48,7 +48,9 @@ export const actionSchema = z.strictObject({
 /** What is asked for, checked. */
 export type Action = z.output<typeof actionSchema>;
 /** What is asked for, as a client writes it. */
-export type ActionInput = z.input<typeof actionSchema>;
+export type ActionInput = Omit<z.input<typeof actionSchema>, "ids"> & {
+  readonly ids?: readonly string[];
+};
 
 /** What the queue is asked for. @throws {Problem} when something is given for another action */
 export function steeringOf({ action, reason, nextHop, recipients }: Action): Steering {

@@ -5,7 +5,20 @@
  * @module
  */
 import { z } from "zod";
+import type { StoryFact } from "../history/story.ts";
 import { STATES } from "./filter.ts";
+
+/** The kinds of facts there are. */
+export const FACT_KINDS = [
+  "accepted",
+  "attempt",
+  "waits",
+  "notice",
+  "steered",
+  "finished",
+  "refused",
+  "session",
+] as const satisfies readonly StoryFact["kind"][];
 
 /** A time. */
 export const time = z.number().describe("ms since 1970");
@@ -114,3 +127,10 @@ export const queuePage = z.object({
   matched: z.int().describe("How many match, on this page and others"),
   next: z.string().optional().describe("The `cursor` of the next page; absent on the last one"),
 }).meta({ id: "QueuePage" });
+
+/** A fact of a message's story, see {@linkcode StoryFact}. */
+export const fact = z.looseObject({
+  kind: z.enum(FACT_KINDS),
+  at: time,
+  id: z.string().describe("The message's id; of a session or refusal that of the session"),
+}).meta({ id: "Fact" });

@@ -14,6 +14,14 @@
  */
 import type { z } from "zod";
 import type { queuedMessage, queueEntry, queuePage } from "./answer_schemas.ts";
+import type { ActionResult } from "./act.ts";
+import type { ActionInput } from "./action.ts";
+import type { NamedEnvelope } from "./import.ts";
+import type { FindingsAnswer, StoryAnswer } from "./routes/history.ts";
+import type { HoldsAnswer } from "./routes/holds.ts";
+import type { PlanInput } from "./routes/plan.ts";
+import type { SummaryAnswer } from "./routes/summary.ts";
+import type { MailPlan } from "./target.ts";
 import type { FilterInput } from "./filter.ts";
 import { LINES_TYPE } from "./lines.ts";
 import type { Fetch } from "./listener.ts";
@@ -36,6 +44,19 @@ export interface ListRequest extends FilterInput {
   readonly order?: "asc" | "desc";
   readonly limit?: number;
   readonly cursor?: string;
+}
+
+/** What messages to find; everything that is given has to hold. */
+export interface FindRequest {
+  readonly id?: string;
+  /** A mailbox, `*@` and a domain, or `<>`. */
+  readonly from?: string;
+  readonly to?: string;
+  readonly messageId?: string;
+  /** When they were accepted: ISO 8601, or ms since 1970. */
+  readonly since?: string | number;
+  readonly until?: string | number;
+  readonly limit?: number;
 }
 
 /** Where requests are made out to; which server they reach is the transport's matter. */
@@ -122,6 +143,59 @@ export class ControlClient implements Disposable {
     return response instanceof Problem ? response : response.body ?? ReadableStream.from([]);
   }
 
+  /** The queue by destination, at most `limit` of them. */
+  summary(limit?: number): Promise<SummaryAnswer | Problem> {
+    return this.#json("/v1/queue/summary", { query: { limit } });
+  }
+
+  /** Steers messages; gives the count as it grows. The last has `over`, or is a problem. */
+  act(action: ActionInput): AsyncGenerator<ActionResult | Problem> {
+    return this.#lines("/v1/queue/actions", { method: "POST", json: action });
+  }
+
+  /** Queues a message; whom it is from and for stands in its header section where it is not said. */
+  import(
+    content: ReadableStream<Uint8Array>,
+    { from, to }: NamedEnvelope = {},
+  ): Promise<{ id: string } | Problem> {
+    return this.#json("/v1/queue/import", { method: "POST", query: { from, to }, content });
+  }
+
+  /** What mail is held by its domain. */
+  holds(): Promise<HoldsAnswer | Problem> {
+    return this.#json("/v1/holds");
+  }
+
+  /** Stops the mail for a domain, or all of it. */
+  hold(domain?: string): Promise<{ changed: boolean } | Problem> {
+    return this.#json(holdPath(domain), { method: "PUT" });
+  }
+
+  /** Lets the mail for a domain go again, or all of it. */
+  release(domain?: string): Promise<{ changed: boolean } | Problem> {
+    return this.#json(holdPath(domain), { method: "DELETE" });
+  }
+
+  /** What happened to a message, in order. */
+  story(id: string): Promise<StoryAnswer | Problem> {
+    return this.#json(`/v1/messages/${encodeURIComponent(id)}/story`);
+  }
+
+  /** Messages that were accepted, and what became of them. */
+  find(request: FindRequest): Promise<FindingsAnswer | Problem> {
+    return this.#json("/v1/history", { query: request });
+  }
+
+  /** What would become of a message. */
+  plan(question: PlanInput): Promise<MailPlan | Problem> {
+    return this.#json("/v1/plan", { method: "POST", json: question });
+  }
+
+  /** Has the configuration read again; gives what has changed. */
+  reload(): Promise<{ changes: string[] } | Problem> {
+    return this.#json("/v1/reload", { method: "POST" });
+  }
+
   /** Asks and reads JSON. */
   async #json<T>(path: string, request: Asked = {}): Promise<T | Problem> {
     const response = await this.#ask(path, request);
@@ -170,6 +244,7 @@ export class ControlClient implements Disposable {
     for (const [key, value] of Object.entries(query)) {
       if (value !== undefined) url.searchParams.set(key, String(value));
     }
+    // A request that goes nowhere has no Host field unless it is given one.
     const headers = new Headers({ host: url.host });
     if (accept !== undefined) headers.set("accept", accept);
     if (this.#token !== undefined) headers.set("authorization", `Bearer ${this.#token}`);
@@ -177,6 +252,10 @@ export class ControlClient implements Disposable {
     if (content !== undefined) headers.set("content-type", "message/rfc822");
     return new Request(url, { method, headers, body: content ?? JSON.stringify(json) });
   }
+}
+
+function holdPath(domain: string | undefined): string {
+  return domain === undefined ? "/v1/hold" : `/v1/domains/${encodeURIComponent(domain)}/hold`;
 }
 
 function problemIn(body: string): Problem | undefined {

@@ -24,7 +24,8 @@ const age = parsedText((text) => parseDuration(text)).meta({
   examples: ["90s", "30m", "4h", "2d"],
 });
 
-const domain = parsedText((text) => {
+/** A domain, in its canonical form. */
+export const domainText = parsedText((text) => {
   const canonical = canonicalDomain(text);
   if (canonical === undefined) throw new TypeError("expected a domain, such as example.org");
   return canonical;
@@ -38,7 +39,7 @@ export const FILTER_KEYS = {
   recipient: mailbox.optional().describe(
     "The mailbox of a recipient that is not finished, in any case; `*` stands for any characters",
   ),
-  domain: domain.optional().describe("The domain of a recipient that is not finished"),
+  domain: domainText.optional().describe("The domain of a recipient that is not finished"),
   nextHop: z.string().min(1).max(LONGEST).optional().describe(
     "Where it goes: the next hop it was redirected to, or else the domain of a recipient",
   ),

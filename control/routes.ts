@@ -6,8 +6,11 @@
 import type { Route } from "./route.ts";
 import { ACTION_ROUTES } from "./routes/actions.ts";
 import { EVENT_ROUTES } from "./routes/events.ts";
+import { HISTORY_ROUTES } from "./routes/history.ts";
+import { HOLD_ROUTES } from "./routes/holds.ts";
 import { IMPORT_ROUTES } from "./routes/import.ts";
 import { INBOX_ROUTES } from "./routes/inbox.ts";
+import { PLAN_ROUTES } from "./routes/plan.ts";
 import { QUEUE_ROUTES } from "./routes/queue.ts";
 import { RELOAD_ROUTES } from "./routes/reload.ts";
 import { STATUS_ROUTES } from "./routes/status.ts";
@@ -20,6 +23,9 @@ export const ROUTES: readonly Route[] = [
   ...ACTION_ROUTES,
   ...IMPORT_ROUTES,
   ...INBOX_ROUTES,
+  ...HOLD_ROUTES,
+  ...HISTORY_ROUTES,
+  ...PLAN_ROUTES,
   ...EVENT_ROUTES,
   ...RELOAD_ROUTES,
   ...STATUS_ROUTES,

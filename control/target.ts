@@ -7,7 +7,9 @@
  */
 import type { Clock } from "../base/clock.ts";
 import type { DeliverySteering } from "../deliver/steering.ts";
-import type { StoryTaker } from "../history/story.ts";
+import type { RoutePlan } from "../deliver/plan.ts";
+import type { History } from "../history/history.ts";
+import type { Decision, StoryTaker } from "../history/story.ts";
 import type { Queue } from "../queue/queue.ts";
 import type { Audience } from "./events.ts";
 import type { Inbox } from "./inbox/inbox.ts";
@@ -23,6 +25,37 @@ export interface ImportedMessage {
   readonly content: ReadableStream<Uint8Array>;
 }
 
+/** Stops the mail for domains, or all of it; what is done is durable. */
+export type MailHolds = Pick<
+  DeliverySteering,
+  "holdDomain" | "releaseDomain" | "heldDomains" | "holdAll" | "releaseAll" | "isAllHeld"
+>;
+
+/** The message that a plan is for, and who would bring it. */
+export interface PlanQuestion {
+  /** The reverse-path; `""` for the null one. */
+  readonly from: string;
+  readonly to: string;
+  /** The client's IP address. */
+  readonly client: string;
+  /** Who would have logged in. */
+  readonly user?: string;
+  /** Whether the message would require TLS (RFC 8689). */
+  readonly requireTls?: boolean;
+}
+
+/** What would become of a message. */
+export interface MailPlan {
+  /** What its client would hear, and by which rules. */
+  readonly receive: {
+    readonly accepted: boolean;
+    readonly reply: string;
+    readonly decisions: readonly Decision[];
+  };
+  /** Where it would go. */
+  readonly route: RoutePlan;
+}
+
 /** Where facts are told and heard. */
 export interface StoryHub extends StoryTaker {
   /** Adds a taker; gives a function that removes it. */
@@ -34,9 +67,15 @@ export interface ControlTarget {
   readonly clock: Clock;
   readonly queue: Queue;
   /** The handle on the delivery loop; absent where no server runs. */
-  readonly steering?: DeliverySteering;
+  readonly steering?: Pick<DeliverySteering, "destinations" | "letTry">;
   /** Captured mail; absent where none is kept apart. */
   readonly inbox?: Inbox;
+  /** What mail is held by its domain. */
+  readonly holds: MailHolds;
+  /** What became of messages that may be gone; absent where none is kept. */
+  readonly history?: Pick<History, "story" | "find">;
+  /** What would become of a message. @throws {TypeError} when the client's address is none */
+  readonly plan?: (question: PlanQuestion) => Promise<MailPlan>;
   /** The queue by destination. */
   readonly summaries: Summaries;
   /** Those who listen to what happens. */

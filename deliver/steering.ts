@@ -7,7 +7,7 @@
  */
 import type { DeliverySettings } from "../config/config.ts";
 import { log } from "../base/log.ts";
-import type { DeliveryError, Queue } from "../queue/queue.ts";
+import type { DeliveryError, Overview, Queue } from "../queue/queue.ts";
 import type { Claiming } from "./claiming.ts";
 import { domainOf, type HeldDomain, type Holds } from "./holds.ts";
 import { type Job, whatMayGo } from "./job.ts";
@@ -156,6 +156,18 @@ export class DeliverySteering {
     const lane = lanes.get(destination);
     if (lane !== undefined) loop.endRest(lane);
     return queue.wake(wakingOf(destination));
+  }
+
+  /**
+   * Ends the rest of where a message goes and wakes no other: who makes it due after that
+   * has it tried.
+   */
+  letTry({ domains, nextHop }: Pick<Overview, "domains" | "nextHop">): void {
+    const { lanes, loop, settings } = this.#options;
+    for (const domain of domains) {
+      const lane = lanes.get(destinationOf(`@${domain}`, settings(), nextHop));
+      if (lane?.state.kind === "resting") loop.endRest(lane);
+    }
   }
 
   /** Asks for a claimed message back: what of it has not begun never will, and with the end of what has it is given back. */

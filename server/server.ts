@@ -12,7 +12,7 @@ import type { Config } from "../config/config.ts";
 import { Audience } from "../control/events.ts";
 import { Summaries } from "../control/summary.ts";
 import { Metrics } from "../control/metrics.ts";
-import type { ControlTarget, ReloadOutcome } from "../control/target.ts";
+import type { ControlTarget, MailPlan, PlanQuestion, ReloadOutcome } from "../control/target.ts";
 import { Delivery } from "../deliver.ts";
 import { openClient } from "../deliver/connect.ts";
 import { Holds } from "../deliver/holds.ts";
@@ -323,6 +323,9 @@ class Server implements ReloadableServer {
       summaries: new Summaries(this.#queue, this.#clock),
       audience: new Audience(parts),
       steering: this.#delivery.steering,
+      holds: this.#delivery.steering,
+      plan: (question) => this.#plan(question),
+      history: this.#history,
       version: manifest.version,
       get hostname(): string {
         return config().hostname;
@@ -336,6 +339,15 @@ class Server implements ReloadableServer {
       bring: (message) => this.send(message),
       ...(this.#reread && { reload: () => this.#tryReload() }),
     };
+  }
+
+  /** What would become of a message; nothing is sent. */
+  async #plan({ requireTls, ...message }: PlanQuestion): Promise<MailPlan> {
+    const [receive, route] = await Promise.all([
+      this.#front.receiver.plan(message),
+      this.#routing.plan(message.to, { requireTls }),
+    ]);
+    return { receive, route };
   }
 
   #notReady(): string[] {

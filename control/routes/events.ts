@@ -5,21 +5,11 @@
  */
 import { z } from "zod";
 import type { StoryFact } from "../../history/story.ts";
+import { FACT_KINDS } from "../answer_schemas.ts";
 import { type Route, route } from "../route.ts";
 
-const KINDS = [
-  "accepted",
-  "attempt",
-  "waits",
-  "notice",
-  "steered",
-  "finished",
-  "refused",
-  "session",
-] as const satisfies readonly StoryFact["kind"][];
-
 const kindsInQuery = z.string().max(200).transform((text) => text.split(","))
-  .pipe(z.array(z.enum(KINDS, { error: `expected some of ${KINDS.join(", ")}` })))
+  .pipe(z.array(z.enum(FACT_KINDS, { error: `expected some of ${FACT_KINDS.join(", ")}` })))
   .transform((kinds): ReadonlySet<StoryFact["kind"]> => new Set(kinds))
   .optional().describe("Facts of these kinds only, with commas between them");
 

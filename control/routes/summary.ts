@@ -7,6 +7,7 @@ import { z } from "zod";
 import { time } from "../answer_schemas.ts";
 import { STATES } from "../filter.ts";
 import { type Route, route } from "../route.ts";
+import type { ControlTarget } from "../target.ts";
 import { queueCounts } from "./status.ts";
 
 const destination = z.object({
@@ -17,6 +18,13 @@ const destination = z.object({
   oldest: time.describe("When the oldest arrived"),
   due: time.optional().describe("When the first is due; absent while all are held"),
   lastError: z.string().optional().describe("The last error of the oldest that has one"),
+  delivery: z.enum(["idle", "open", "resting", "probing", "held"]).optional().describe(
+    "How the destination is doing: `resting` after it did not answer, `probing` when one message " +
+      "is tried after that; absent where no server runs",
+  ),
+  until: time.optional().describe("When its rest ends"),
+  failures: z.int().optional().describe("Attempts to reach it that have failed in a row"),
+  active: z.int().optional().describe("Transactions under way"),
 }).meta({ id: "Destination" });
 
 const summary = z.object({
@@ -45,12 +53,35 @@ export const SUMMARY_ROUTES: readonly Route[] = [
     answers: { "application/json": summary },
     async handle({ target, query: { limit } }): Promise<SummaryAnswer> {
       const { at, counts, destinations } = await target.summaries.get();
+      const deliveryOf = delivering(target);
       return {
         at,
         counts,
-        destinations: destinations.slice(0, limit).map((one) => ({ ...one })),
+        destinations: destinations.slice(0, limit).map((one) => ({
+          ...one,
+          ...deliveryOf(one.destination),
+        })),
         more: Math.max(0, destinations.length - limit),
       };
     },
   }),
 ];
+
+/** How a destination is doing, by its name in the summary. */
+function delivering(
+  { steering }: ControlTarget,
+): (destination: string) => Partial<z.output<typeof destination>> {
+  if (steering === undefined) return () => ({});
+  const states = new Map(
+    [...steering.destinations()].map((state) => [state.destination, state] as const),
+  );
+  const smarthost = [...states.values()].find(({ destination }) =>
+    destination.startsWith("smarthost ")
+  );
+  return (name) => {
+    const state = states.get(name) ?? states.get(`next-hop ${name}`) ?? smarthost;
+    if (state === undefined) return { delivery: "idle" };
+    const { until, failures, active } = state;
+    return { delivery: state.state, ...(until !== undefined && { until }), failures, active };
+  };
+}

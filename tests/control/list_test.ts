@@ -2,13 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { QueueEntry, QueuePage } from "../../control/client.ts";
 import { Problem } from "../../control/problem.ts";
 import { put } from "../queue/fixtures.ts";
-import { type Rig, rigOf } from "./rig.ts";
-
-/** What is no problem. */
-function good<T>(answer: T | Problem): T {
-  if (answer instanceof Problem) throw answer;
-  return answer;
-}
+import { good, type Rig, rigOf } from "./rig.ts";
 
 /** Queues a message to each of these mailboxes, a second apart. */
 async function queueFor({ queue, clock }: Rig, ...mailboxes: string[]): Promise<string[]> {

@@ -3,8 +3,10 @@ import { ControlClient } from "../../control/client.ts";
 import { apiOf } from "../../control/api.ts";
 import { Audience } from "../../control/events.ts";
 import type { Admission } from "../../control/guard.ts";
+import { Problem } from "../../control/problem.ts";
 import { Summaries } from "../../control/summary.ts";
-import type { ControlTarget, ImportedMessage } from "../../control/target.ts";
+import { Holds } from "../../deliver/holds.ts";
+import type { ControlTarget, ImportedMessage, MailHolds } from "../../control/target.ts";
 import { Stories, type StoryFact } from "../../history/story.ts";
 import { MemoryQueue } from "../../queue/memory_queue.ts";
 import type { Queue } from "../../queue/queue.ts";
@@ -24,6 +26,24 @@ export interface Rig {
   readonly client: ControlClient;
 }
 
+function heldInMemory(clock: TestClock): MailHolds {
+  const holds = Holds.inMemory(clock);
+  return {
+    holdDomain: (domain) => holds.hold(domain),
+    releaseDomain: (domain) => holds.release(domain),
+    heldDomains: () => holds.domains(),
+    holdAll: () => holds.setForAll(true),
+    releaseAll: () => holds.setForAll(false),
+    isAllHeld: false,
+  };
+}
+
+/** What is no problem. */
+export function good<T>(answer: T | Problem): T {
+  if (answer instanceof Problem) throw answer;
+  return answer;
+}
+
 /** Makes a rig; what is given takes the place of the rig's own. */
 export function rigOf(
   own: Partial<ControlTarget> & { queue?: Queue; admission?: Admission } = {},
@@ -38,6 +58,7 @@ export function rigOf(
     ...parts,
     summaries: new Summaries(queue, clock),
     audience: new Audience(parts),
+    holds: heldInMemory(clock),
     version: "1.2.3",
     hostname: "mx.example.org",
     messageSize: 1000,

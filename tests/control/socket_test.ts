@@ -4,9 +4,13 @@ import { decode } from "../../base/bytes.ts";
 import { ControlClient } from "../../control/client.ts";
 import { ControlListenError } from "../../control/listener.ts";
 import { Problem } from "../../control/problem.ts";
-import { type Server, start, type StartOptions } from "../../mod.ts";
+import { type Server, SpoolError, start, type StartOptions } from "../../mod.ts";
+import { configOf } from "../../server/options.ts";
+import { openSpoolControl } from "../../server/spool_control.ts";
+import { freePort } from "../helpers/free_port.ts";
 import { withTempDir } from "../helpers/temp_dir.ts";
 import { CERTIFICATE } from "../transport/running.ts";
+import { good } from "./rig.ts";
 
 const TOKEN = "a-token-that-nobody-guesses";
 const MESSAGE = { from: "a@example.org", to: "b@example.net", content: "Subject: hello\n" };
@@ -128,3 +132,69 @@ Deno.test("a stop ends streams that would go on, and waits for nobody who reads 
       client.close();
     })
   ));
+
+Deno.test("a running server plans, holds a domain, and says how its destinations are doing", () =>
+  withServer({}, async ({ control, send }) => {
+    await send(MESSAGE);
+    using client = ControlClient.onSocket(control.socket!);
+    const question = { from: "a@example.org", to: "b@localhost", client: "192.0.2.1" };
+    const plan = good(await client.plan(question));
+    assertEquals([plan.receive.accepted, plan.route.destination], [false, "localhost"]);
+    assertMatch(plan.receive.reply, /^550 5\.7\.1 /);
+    assertEquals(good(await client.hold("example.net")), { changed: true });
+    const { destinations } = good(await client.summary());
+    const shown = destinations.map(({ destination, delivery }) => [destination, delivery]);
+    assertEquals(shown, [["example.net", "held"]]);
+  }));
+
+Deno.test("what is done to a spool without a server is there when one starts", () =>
+  withTempDir(async (spool) => {
+    const config = configOf({ spool, hostname: "mx.example.org" });
+    let id = "";
+    {
+      await using opened = await openSpoolControl(config);
+      const file = new Response("From: a@example.org\nTo: b@example.net\n\nx").body!;
+      ({ id } = good(await opened.client.import(file)));
+      const [last] = (await Array.fromAsync(opened.client.act({ action: "hold", ids: [id] })))
+        .map(good);
+      assertEquals(last!.done, 1);
+      good(await opened.client.hold("example.org"));
+      assertEquals(good(await opened.client.status()).running, false);
+      await assertRejects(() => openSpoolControl(config), SpoolError);
+    }
+    await withServer({ spool }, async ({ control }) => {
+      using client = ControlClient.onSocket(control.socket!);
+      assertEquals(good(await client.get(id)).state, "held");
+      assertEquals(good(await client.holds()).domains[0]!.domain, "example.org");
+    });
+  }));
+
+Deno.test("a message that waits for a host that rests is tried at once when it is retried", () =>
+  withTempDir(async (spool) => {
+    const port = freePort("127.0.0.1");
+    const options = { spool, hold: false, smarthost: `smtp://127.0.0.1:${port}` };
+    await withServer({ ...options, allowPrivate: true }, async ({ control, send, on }) => {
+      const deferrals: (() => void)[] = [];
+      const nextDeferral = () => new Promise<void>((resolve) => deferrals.push(resolve));
+      on("deferred", () => deferrals.shift()?.());
+      const first = nextDeferral();
+      const { id } = await send(MESSAGE);
+      await first;
+      using client = ControlClient.onSocket(control.socket!);
+      // The first attempt is over when the message is given back.
+      const isBack = async () => good(await client.get(id)).state === "deferred";
+      while (!await isBack());
+      const second = nextDeferral();
+      good((await Array.fromAsync(client.act({ action: "retry", ids: [id] }))).at(-1)!);
+      await second;
+      assertEquals(good(await client.get(id)).recipients[0]!.attempts, 2);
+    });
+  }));
+
+Deno.test("without a configuration to read again a reload is refused", () =>
+  withServer({}, async ({ control }) => {
+    using client = ControlClient.onSocket(control.socket!);
+    const answer = await client.reload();
+    assert(answer instanceof Problem);
+    assertEquals(answer.code, "not_available");
+  }));

@@ -1,0 +1,90 @@
+/**
+ * The routes that tell what became of messages, also of those that are gone.
+ *
+ * @module
+ */
+import { z } from "zod";
+import type { FoundMessage } from "../../history/history.ts";
+import type { StoryFact } from "../../history/story.ts";
+import { fact, messageId, time } from "../answer_schemas.ts";
+import { mailboxPattern, timeText } from "../texts.ts";
+import { Problem } from "../problem.ts";
+import { type Route, route } from "../route.ts";
+import type { ControlTarget } from "../target.ts";
+
+const found = z.object({
+  accepted: fact.describe("How it was accepted"),
+  recipients: z.array(z.object({
+    address: z.string(),
+    outcome: z.enum(["waiting", "delivered", "deferred", "failed", "removed"]),
+    at: time.optional(),
+    reply: z.string().optional(),
+    host: z.string().optional(),
+  })),
+  finished: time.optional().describe("Absent while it is in the queue"),
+}).meta({ id: "FoundMessage" });
+
+const findings = z.object({ messages: z.array(found) }).meta({ id: "Findings" });
+const story = z.object({ facts: z.array(fact) }).meta({ id: "Story" });
+
+/** What became of a message, in order. */
+export interface StoryAnswer {
+  readonly facts: readonly StoryFact[];
+}
+
+/** The messages that were found. */
+export interface FindingsAnswer {
+  readonly messages: readonly FoundMessage[];
+}
+
+/** What was. */
+export const HISTORY_ROUTES: readonly Route[] = [
+  route({
+    method: "GET",
+    path: "/v1/messages/{id}/story",
+    name: "tellStory",
+    summary: "All that happened to a message, in order, as far as it is kept",
+    params: z.object({ id: messageId }),
+    query: z.strictObject({}),
+    body: undefined,
+    answers: { "application/json": story },
+    async handle({ target, params: { id } }): Promise<StoryAnswer> {
+      const facts = await historyOf(target).story(id);
+      if (facts.length > 0) return { facts };
+      throw new Problem("not_found", `nothing is kept of a message ${id}`, { key: "id" });
+    },
+  }),
+  route({
+    method: "GET",
+    path: "/v1/history",
+    name: "findMessages",
+    summary: "Messages that were accepted, and what became of each of their recipients",
+    description: "Everything that is given has to hold.",
+    params: z.object({}),
+    query: z.strictObject({
+      id: messageId.optional(),
+      from: mailboxPattern.optional().describe(
+        "The sender; `*@example.org` is any in that domain, `<>` the null reverse-path",
+      ),
+      to: mailboxPattern.optional().describe("A recipient; `*@example.org` is any in that domain"),
+      messageId: z.string().min(1).max(1000).optional().describe(
+        "The Message-ID, with its angle brackets or without them",
+      ),
+      since: timeText.optional().describe("Accepted then or later: ISO 8601, or ms since 1970"),
+      until: timeText.optional().describe("Accepted before then"),
+      limit: z.coerce.number<string>().int().min(1).max(1000).default(100),
+    }),
+    body: undefined,
+    answers: { "application/json": findings },
+    async handle({ target, query: { from, ...query } }): Promise<FindingsAnswer> {
+      const sender = from === "<>" ? "" : from;
+      const found = await historyOf(target).find({ ...query, from: sender });
+      return { messages: found };
+    },
+  }),
+];
+
+function historyOf({ history }: ControlTarget): NonNullable<ControlTarget["history"]> {
+  if (history !== undefined) return history;
+  throw new Problem("not_available", "no history is kept here");
+}
