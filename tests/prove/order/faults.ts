@@ -51,8 +51,9 @@ export const FAULTS: readonly OrderFault[] = [
     name: "resolves send() before the message is durable",
     breaks: "acknowledged before durable",
     file: "server/send.ts",
-    original: "  const { id, size } = await draft.commit(envelope);\n",
-    planted: "  const { id } = draft;\n  const size = 0;\n  void draft.commit(envelope);\n",
+    original: "  const { id, size } = await draft.commit(envelope, { capture });\n",
+    planted:
+      "  const { id } = draft;\n  const size = 0;\n  void draft.commit(envelope, { capture });\n",
   },
   {
     name: "does not fdatasync content in a file",
