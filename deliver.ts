@@ -6,26 +6,20 @@
  *
  * @module
  */
-import type { Clock } from "./base/clock.ts";
 import { log } from "./base/log.ts";
-import type { DeliverySettings } from "./config/config.ts";
 import { attempt, type AttemptDeps, type AttemptResult } from "./deliver/attempt.ts";
 import { rest } from "./deliver/backoff.ts";
-import type { SmtpClient } from "./deliver/client.ts";
 import { Claiming } from "./deliver/claiming.ts";
+import type { DeliveryOptions } from "./deliver/delivery_options.ts";
 import { wakingOf } from "./deliver/destination.ts";
-import type { DeliveryObserver } from "./deliver/events.ts";
-import { heldReasons, heldUntil } from "./deliver/held.ts";
-import type { Holds } from "./deliver/holds.ts";
+import { heldReasons } from "./deliver/held.ts";
 import { isAlone, type Job, waitedForHost, whatMayGo, type Work, workOn } from "./deliver/job.ts";
 import { Hold, type Lane } from "./deliver/lane.ts";
 import { LaneTurns } from "./deliver/lane_turns.ts";
 import { Lanes } from "./deliver/lanes.ts";
 import { hasNews } from "./deliver/news.ts";
 import { notify } from "./deliver/notify.ts";
-import type { Pool } from "./deliver/pool.ts";
 import { reportAttempt, reportFinished, reportNotice, reportWait } from "./deliver/report.ts";
-import type { Host, Route } from "./deliver/route.ts";
 import { Sessions } from "./deliver/sessions.ts";
 import {
   isNews,
@@ -36,30 +30,8 @@ import {
   verdictsOf,
 } from "./deliver/settle.ts";
 import { DeliverySteering, type Loop } from "./deliver/steering.ts";
-import type { StoryTaker } from "./history/story.ts";
-import type { Claim, DeliveryError, Queue, RecipientChange } from "./queue/queue.ts";
-
-/** What delivery needs. */
-export interface DeliveryOptions {
-  readonly queue: Queue;
-  readonly settings: DeliverySettings;
-  /** What this server calls itself. */
-  readonly hostname: string;
-  readonly clock: Clock;
-  /** A number in [0, 1). */
-  readonly random: () => number;
-  /** Finds the hosts of a destination; where TLS is required (RFC 8689), only those whose names are proven. */
-  readonly route: (destination: string, requireTls: boolean) => Promise<Route>;
-  /** Connects to a host, in verified TLS where that is required; gives up when the signal is aborted. @throws {DeliveryFailure} */
-  readonly open: (host: Host, signal: AbortSignal, requireTls: boolean) => Promise<SmtpClient>;
-  /** Keeps connections between messages. */
-  readonly pool: Pool;
-  /** Told what becomes of each message. */
-  readonly stories: StoryTaker;
-  readonly observer: DeliveryObserver;
-  /** What an operator has stopped. */
-  readonly holds: Holds;
-}
+import { Withheld } from "./deliver/withheld.ts";
+import type { Claim, DeliveryError, RecipientChange } from "./queue/queue.ts";
 
 /**
  * What the loop does.
@@ -81,6 +53,7 @@ export class Delivery {
   readonly #lanes: Lanes;
   readonly #turns: LaneTurns<Job>;
   readonly #sessions: Sessions;
+  readonly #withheld: Withheld;
   readonly #attemptDeps: AttemptDeps;
   readonly #underWay = new Set<Promise<void>>();
   #phase: Phase = "ready";
@@ -101,6 +74,7 @@ export class Delivery {
     this.#sessions = new Sessions(options);
     this.#attemptDeps = { clock, route, sessions: this.#sessions };
     const { holds } = options;
+    this.#withheld = new Withheld(options);
     const parts = { queue, holds, lanes: this.#lanes, claiming: this.#claiming };
     const current = () => this.#options.settings;
     this.steering = new DeliverySteering({ ...parts, settings: current, loop: this.#loop() });
@@ -318,11 +292,11 @@ export class Delivery {
   /** Gives the message back to the queue, where it waits unless it is finished. */
   #giveBack(work: Work): void {
     const { claim, parkAt } = work;
-    const { clock, settings: { retry }, holds } = this.#options;
+    const { clock, settings: { retry } } = this.#options;
     const now = clock.now();
     if (work.retryLater) return claim.release(now + retry.first);
     if (!this.#isGoing) return claim.release();
-    if (parkAt === undefined) return claim.release(heldUntil(claim.message, holds, now, retry));
+    if (parkAt === undefined) return claim.release(this.#withheld.until(claim.message, now, retry));
     const lane = this.#lanes.of(parkAt);
     lane.park(claim.message.id, claim.message.envelope.priority);
     claim.release(parkedUntil(claim.message, now, retry));

@@ -14,7 +14,7 @@ import type { Action } from "./action.ts";
 import { messageId } from "./answer_schemas.ts";
 import { testOf } from "./filter.ts";
 import { Problem } from "./problem.ts";
-import { breathe, inSlices } from "./slices.ts";
+import { breathe, inSlices } from "../base/slices.ts";
 import { steerAndTell, type SteerOrder } from "./steer.ts";
 import type { ControlTarget } from "./target.ts";
 

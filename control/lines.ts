@@ -5,7 +5,7 @@
  * @module
  */
 import { encode } from "../base/bytes.ts";
-import { breathe } from "./slices.ts";
+import { breathe } from "../base/slices.ts";
 
 /** The type of such an answer. */
 export const LINES_TYPE = "application/x-ndjson";

@@ -11,7 +11,7 @@ import type { Overview, Queue } from "../queue/queue.ts";
 import { type Filter, testOf } from "./filter.ts";
 import { Problem } from "./problem.ts";
 import { type Compare, Selection } from "./selection.ts";
-import { inSlices } from "./slices.ts";
+import { inSlices } from "../base/slices.ts";
 
 /** What a list can be in order of. */
 export const SORTS = ["arrived", "due", "size", "sender", "attempts", "domain"] as const;

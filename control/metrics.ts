@@ -10,7 +10,7 @@ import type { Clock } from "../base/clock.ts";
 import type { AcceptedFact, AttemptFact, SessionFact } from "../history/story.ts";
 import type { RefusedFact, StoryFact, StoryTaker } from "../history/story.ts";
 import type { MessageState, Queue } from "../queue/queue.ts";
-import { breathe, inSlices } from "./slices.ts";
+import { breathe, inSlices } from "../base/slices.ts";
 
 /** What is looked at when the metrics are asked for. */
 export interface MetricsSource {

@@ -8,7 +8,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { MessageState, Overview, Queue, QueueCounts } from "../queue/queue.ts";
 import { destinationsOf } from "./filter.ts";
-import { inSlices } from "./slices.ts";
+import { inSlices } from "../base/slices.ts";
 
 /** What waits for a destination; a message with recipients in several counts for each. */
 export interface DestinationSummary {

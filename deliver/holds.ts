@@ -89,6 +89,11 @@ export class Holds {
     return this.#state.domains.has(domain);
   }
 
+  /** Since when the mail for a domain, in its canonical form, is held, ms since 1970; undefined when it is not. */
+  since(domain: string): number | undefined {
+    return this.#state.domains.get(domain);
+  }
+
   /** The held domains, in the order in which they were. */
   domains(): HeldDomain[] {
     return [...this.#state.domains].map(([domain, since]) => ({ domain, since }));

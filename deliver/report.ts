@@ -67,6 +67,17 @@ export function reportWait(
   stories.take({ kind: "waits", id: work.claim.message.id, at, destination, why, until });
 }
 
+/** Reports that a message waits because the mail for a domain is held. */
+export function reportHeld(
+  { id }: QueuedMessage,
+  destination: string,
+  at: number,
+  stories: StoryTaker,
+): void {
+  const why = `mail for ${destination} is held by an operator`;
+  stories.take({ kind: "waits", id, at, destination, why });
+}
+
 /** Reports recipients whose sender was told, or had nobody to be told. */
 export function reportNotice(
   message: QueuedMessage,

@@ -7,6 +7,7 @@
  */
 import type { DeliverySettings } from "../config/config.ts";
 import { log } from "../base/log.ts";
+import { inSlices } from "../base/slices.ts";
 import type { DeliveryError, Overview, Queue } from "../queue/queue.ts";
 import type { Claiming } from "./claiming.ts";
 import { domainOf, type HeldDomain, type Holds } from "./holds.ts";
@@ -103,7 +104,7 @@ export class DeliverySteering {
   async releaseDomain(domain: string): Promise<boolean> {
     if (!await this.#options.holds.release(domain)) return false;
     const name = domainOf(domain);
-    const messages = this.#parkAll(name);
+    const messages = await this.#parkAll(name);
     logger.info("mail for a domain goes again", { domain: name, messages });
     return true;
   }
@@ -209,18 +210,19 @@ export class DeliverySteering {
   }
 
   /** Has every message that waits for a domain wait for room where its mail goes; gives how many that are. */
-  #parkAll(domain: string): number {
-    const { queue, lanes, settings, loop } = this.#options;
+  async #parkAll(domain: string): Promise<number> {
+    const { queue, lanes, holds, settings, loop } = this.#options;
     const filled = new Set<Lane<Job>>();
     let count = 0;
-    for (const { id, state, domains, nextHop } of queue.overviews()) {
+    await inSlices(queue.overviews(), ({ id, state, domains, nextHop }) => {
       const waits = state === "incoming" || state === "deferred";
-      if (!waits || !domains.includes(domain)) continue;
+      // It may be held again by now.
+      if (!waits || !domains.includes(domain) || holds.has(domain)) return;
       const lane = lanes.of(destinationOf(`@${domain}`, settings(), nextHop));
       lane.park(id);
       filled.add(lane);
       count++;
-    }
+    });
     for (const lane of filled) loop.refill(lane);
     return count;
   }

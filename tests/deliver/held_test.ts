@@ -205,6 +205,46 @@ Deno.test("a message in two held domains goes to each when that is released", as
   assertEquals(rig.queue.counts().messages, 0);
 });
 
+Deno.test("a message that waits for a held domain is told of once for each hold, however often it is looked at", async () => {
+  await using host = new MailHost((moment) => moment === "RCPT" ? "450 4.2.1 busy" : undefined);
+  await using rig = new Rig({ "one.test": [host.host], "two.test": [host.host] });
+  const { steering } = rig.delivery;
+  rig.delivery.start();
+  await steering.holdDomain("one.test");
+  const at = rig.clock.now();
+  const id = await rig.send(["a@one.test", "b@two.test", "c@one.test"]);
+  await rig.pass(12 * HOUR);
+  const waits = () => rig.facts.filter(({ kind }) => kind === "waits");
+  const fact = { kind: "waits", id, destination: "one.test" } as const;
+  const why = "mail for one.test is held by an operator";
+  assertEquals(waits(), [{ ...fact, at, why }]);
+  assert(rig.facts.filter(({ kind }) => kind === "attempt").length > 3);
+  await steering.releaseDomain("one.test");
+  await rig.idle();
+  assertEquals(waits().length, 1);
+  await steering.holdDomain("one.test");
+  await rig.pass(12 * HOUR);
+  assertEquals(waits().length, 2);
+});
+
+Deno.test("what waits for two held domains is told of each", async () => {
+  await using rig = new Rig({ "two.test": [deadHost()] });
+  const { steering } = rig.delivery;
+  rig.delivery.start();
+  await steering.holdDomain("one.test");
+  const both = await rig.send(["a@one.test", "b@two.test"]);
+  await until(() => rig.deferred.length === 1);
+  await rig.idle();
+  await steering.holdDomain("two.test");
+  await rig.pass(12 * HOUR);
+  const told = rig.facts.filter(({ kind }) => kind === "waits");
+  assertEquals(told.map(({ id, kind }) => [id, kind]), [[both, "waits"], [both, "waits"]]);
+  assertEquals(told.map((fact) => "destination" in fact && fact.destination), [
+    "one.test",
+    "two.test",
+  ]);
+});
+
 Deno.test("a message held by itself stays so when its domain is released", async () => {
   await using host = new MailHost();
   await using rig = new Rig({ "one.test": [host.host] });
