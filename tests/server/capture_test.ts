@@ -38,7 +38,9 @@ Deno.test("above the bound the oldest captured message goes, and mail that waits
   const clock = new TestClock();
   const queue = new MemoryQueue(clock);
   const facts: StoryFact[] = [];
-  const stories = new Stories([{ take: (fact) => void facts.push(fact) }]);
+  const stories = new Stories([{
+    take: (fact) => void (fact.kind === "steered" && facts.push(fact)),
+  }]);
   const ids: string[] = [];
   const commit = async (capture: boolean): Promise<string> => {
     clock.advance(1);

@@ -9,7 +9,7 @@
 export interface ProcessFigures {
   /** Memory that it has in use, octets. */
   readonly resident: number;
-  /** Files, sockets and the like that it has open. */
+  /** Files, sockets and the like that it has open, but for those of its history, which stay open from the first fact on. */
   readonly descriptors: number;
 }
 
@@ -17,7 +17,17 @@ export interface ProcessFigures {
 export async function figuresOf(pid: number): Promise<ProcessFigures> {
   const status = await Deno.readTextFile(`/proc/${pid}/status`);
   const resident = Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)![1]) * 1024;
-  return { resident, descriptors: Array.from(Deno.readDirSync(`/proc/${pid}/fd`)).length };
+  const open = Array.from(Deno.readDirSync(`/proc/${pid}/fd`), ({ name }) => target(pid, name));
+  return { resident, descriptors: open.filter((path) => !/\/history\/[^/]+$/.test(path)).length };
+}
+
+/** What a descriptor is of; it may have been closed meanwhile. */
+function target(pid: number, descriptor: string): string {
+  try {
+    return Deno.readLinkSync(`/proc/${pid}/fd/${descriptor}`);
+  } catch {
+    return "";
+  }
 }
 
 /** How many files a process that is started here may have open. */
