@@ -83,7 +83,7 @@ function read(text: string): Entry | undefined {
 
 /** What is in a spool that should be empty, besides what is always there. */
 export async function leftovers(spool: string): Promise<string[]> {
-  const expected = new Set([".lock", "journal", "tls"]);
+  const expected = new Set([".lock", "history", "journal", "tls"]);
   const names = (await namesIn(spool)).filter((name) => !expected.has(name));
   const segments = (await namesIn(`${spool}/journal`)).map((name) => `journal/${name}`);
   return [...names, ...segments];
