@@ -30,6 +30,8 @@ export interface Answer {
 export interface Present {
   readonly state: MessageState;
   readonly recipients: readonly Recipient[];
+  /** Whether all mail is held. */
+  readonly allHeld?: boolean;
   /** The domains whose mail an operator holds. */
   readonly heldDomains?: readonly string[];
   /** Where it goes instead of to its recipients' domains. */
@@ -110,6 +112,7 @@ function waitingText(
   facts: readonly StoryFact[],
   { now, time }: Telling,
 ): string {
+  if (present.allHeld) return "Waiting: all mail is held until it is released";
   const held = heldDomain(present);
   if (held !== undefined) return `Waiting: all mail for ${held} is held until it is released`;
   const at = dueOf(present);

@@ -171,6 +171,11 @@ Deno.test("the answer says of a message in the queue what it waits for", () => {
       "Waiting: all mail for example.net is held until it is released",
     ],
     [
+      [accepted(), attempt()],
+      present({ heldDomains: ["example.net"], allHeld: true }),
+      "Waiting: all mail is held until it is released",
+    ],
+    [
       [accepted()],
       present({ state: "scheduled", recipients: [{ ...fresh, nextAttempt: AT + 3_662_000 }] }),
       "Waiting: its sender wants it sent at 13:01:02 (in 1 h)",
