@@ -11,6 +11,7 @@ import type { MaybePromise } from "./base/maybe_promise.ts";
 import type { Limits, ListenAddress } from "./config/config.ts";
 import { limitRule } from "./config/setting_text.ts";
 import type { Decision, SessionFact } from "./history/story.ts";
+import type { TlsChannel } from "./message/envelope.ts";
 import { ServerSession } from "./protocol.ts";
 import type { SessionHandler, SessionOptions } from "./protocol/handler.ts";
 import { LOCAL_ERROR, reply, replyBytes, SHUTTING_DOWN, type SmtpReply } from "./protocol/reply.ts";
@@ -44,10 +45,9 @@ export interface TransportOptions {
   readonly unbounded: (address: string) => boolean;
   /** The network by which whoever is at the address may say who its clients are, on listeners for proxies; undefined when it may not. */
   readonly proxies: (address: string) => string | undefined;
-  /** A client came to a listener: gives who answers it, or the reply that turns it away, of which is told already. */
+  /** A client came to the listener of the record: gives who answers it, or the reply that turns it away, of which is told already. */
   readonly welcome: (
     peer: Peer,
-    listener: BoundAddress,
     record: SessionRecord,
   ) => MaybePromise<SessionHandler | SmtpReply>;
   /** Tells of sessions. */
@@ -91,13 +91,6 @@ const ACCEPT_REST = 100;
 
 const logger = log("transport");
 
-/** A connection, where it came, and what is told of it. */
-interface Visit {
-  readonly connection: Connection;
-  readonly listener: BoundAddress;
-  readonly record: SessionRecord;
-}
-
 /** Listens, and serves every connection that comes. */
 export class Transport {
   #options: TransportOptions;
@@ -105,7 +98,7 @@ export class Transport {
   #deadlines: Deadlines;
   #count: ConnectionCount;
   /** What every connection is served with. */
-  #serving: Omit<Serving, "welcome" | "record">;
+  #serving: Serving;
   /** Every connection there is; with its session, once that has begun. */
   #connections = new Map<Connection, ServedConnection | undefined>();
   /** How many accept loops and connections have not come to their end. */
@@ -120,7 +113,8 @@ export class Transport {
     this.#options = options;
     this.#deadlines = new Deadlines(options.clock);
     const { limits, tls, clock } = options;
-    this.#serving = { limits, tls, clock, buffers: new ReadBuffers() };
+    const welcome: Serving["welcome"] = (peer, record) => this.#welcome(peer, record);
+    this.#serving = { limits, tls, clock, buffers: new ReadBuffers(), welcome };
     this.#count = new ConnectionCount(options.limits, options.clock);
     this.#listeners = new Listeners(options.listen);
     this.#reserve = new Reserve(options.reserve);
@@ -221,15 +215,11 @@ export class Transport {
   /** Tells a newcomer whose connection took the last file descriptor, which is free again after that. */
   async #refuse(conn: Deno.TcpConn, listener: BoundAddress): Promise<void> {
     const connection = this.#connectionOver(conn);
-    const record = this.#options.sessions.begin();
+    const record = this.#options.sessions.begin(listener);
     const decision: Decision = { about: "connection", rule: "no file descriptor is left" };
-    const end = await this.#turnAway(
-      { connection, record, listener },
-      OUT_OF_DESCRIPTORS,
-      decision,
-    );
+    const end = await this.#turnAway(connection, record, OUT_OF_DESCRIPTORS, decision);
     connection.close();
-    this.#tellEnd({ connection, record, listener }, end);
+    this.#tellEnd(connection, record, end);
     this.#reserve.restore();
   }
 
@@ -239,31 +229,36 @@ export class Transport {
 
   async #serve(conn: Deno.TcpConn, listener: BoundAddress): Promise<void> {
     const connection = this.#connectionOver(conn);
-    const visit = { connection, listener, record: this.#options.sessions.begin() };
+    const record = this.#options.sessions.begin(listener);
     this.#connections.set(connection, undefined);
     let end: SessionFact["end"] = "closed";
     let error: string | undefined;
     try {
       conn.setNoDelay();
-      if (listener.proxied) await this.#introduce(visit);
-      end = await this.#admit(visit);
+      if (listener.proxied) await this.#introduce(connection, record);
+      end = await this.#admit(connection, record);
     } catch (fault) {
       error = messageOf(fault);
       end = endBy(fault, connection);
     } finally {
       connection.close();
-      this.#tellEnd(visit, this.#stopping && end !== "quit" ? "shutdown" : end, error);
+      this.#tellEnd(connection, record, this.#stopping && end !== "quit" ? "shutdown" : end, error);
       this.#connections.delete(connection);
     }
   }
 
-  #tellEnd({ connection, record, listener }: Visit, end: SessionFact["end"], error?: string): void {
+  #tellEnd(
+    connection: Connection,
+    record: SessionRecord,
+    end: SessionFact["end"],
+    error?: string,
+  ): void {
     const client = this.#connections.get(connection)?.client ?? { ...connection.remote, ...SILENT };
-    this.#options.sessions.ended(record, { client, listener, end, error });
+    this.#options.sessions.ended(record, { client, end, error });
   }
 
   /** Only who is trusted to may say for whom it connects; everybody else would choose an address. */
-  async #introduce({ connection, record }: Visit): Promise<void> {
+  async #introduce(connection: Connection, record: SessionRecord): Promise<void> {
     const { proxies, clock } = this.#options;
     const { address } = connection.remote;
     const network = proxies(address);
@@ -272,20 +267,15 @@ export class Transport {
     record.introduced(`proxy_hosts ${network}, says ${address}`);
   }
 
-  async #admit(visit: Visit): Promise<SessionFact["end"]> {
-    const { limits, unbounded } = this.#options;
-    const { connection } = visit;
+  async #admit(connection: Connection, record: SessionRecord): Promise<SessionFact["end"]> {
     const { address } = connection.remote;
-    const room = this.#count.enter(address, unbounded(address));
+    const room = this.#count.enter(address, this.#options.unbounded(address));
     if (room !== "ok") {
       const { answer, limit } = NO_ROOM[room];
-      return await this.#turnAway(visit, answer, {
-        about: "limit",
-        rule: limitRule(limit, limits),
-      });
+      return await this.#turnAway(connection, record, answer, this.#limited(limit));
     }
     try {
-      const end = await this.#talk(visit);
+      const end = await this.#talk(connection, record);
       if (connection.tls !== undefined) await connection.end();
       return end;
     } finally {
@@ -295,39 +285,36 @@ export class Transport {
 
   /** With implicit TLS the client would not understand a reply before its handshake: it is only hung up on. */
   async #turnAway(
-    { connection, record, listener }: Visit,
+    connection: Connection,
+    record: SessionRecord,
     answer: SmtpReply,
     decision: Decision,
   ): Promise<"turned away"> {
     const client = { ...connection.remote, ...SILENT };
     this.#options.sessions.refused(record, client, { reply: answer, decision });
-    if (!listener.tls || connection.tls !== undefined) {
+    if (!record.listener.tls || connection.tls !== undefined) {
       await connection.dismiss(replyBytes(answer));
     }
     return "turned away";
   }
 
-  async #talk(visit: Visit): Promise<SessionFact["end"]> {
-    const { limits, tls } = this.#options;
-    const { connection, listener, record } = visit;
-    const secured = listener.tls
-      ? await connection.secure(tls.accept, limits.tlsTimeout)
-      : undefined;
-    const handler = await this.#welcome(connection.remote, visit);
+  /** The decision of a limit. */
+  #limited(limit: keyof Limits): Decision {
+    return { about: "limit", rule: limitRule(limit, this.#options.limits) };
+  }
+
+  async #talk(connection: Connection, record: SessionRecord): Promise<SessionFact["end"]> {
+    const secured = record.listener.tls ? await this.#secure(connection) : undefined;
+    const handler = await this.#welcome(connection.remote, record);
     if ("code" in handler) {
       await connection.dismiss(replyBytes(handler));
       return "turned away";
     }
     if (await this.#talksEarly(connection)) {
-      const rule = limitRule("greetPause", limits);
-      return await this.#turnAway(visit, EARLY, { about: "limit", rule });
+      return await this.#turnAway(connection, record, EARLY, this.#limited("greetPause"));
     }
     const session = new ServerSession(this.#options.session, handler, connection.remote, secured);
-    const served = new ServedConnection(connection, session, {
-      ...this.#serving,
-      record,
-      welcome: (peer) => this.#welcome(peer, visit),
-    });
+    const served = new ServedConnection(connection, session, this.#serving, record);
     this.#connections.set(connection, served);
     try {
       if (this.#stopping) served.finish();
@@ -337,6 +324,11 @@ export class Transport {
     }
   }
 
+  #secure(connection: Connection): Promise<TlsChannel> {
+    const { limits, tls } = this.#options;
+    return connection.secure(tls.accept, limits.tlsTimeout);
+  }
+
   /** Only a program that does not care for replies speaks before the greeting (RFC 5321 §3.1). */
   async #talksEarly(connection: Connection): Promise<boolean> {
     const { limits, unbounded, clock } = this.#options;
@@ -344,13 +336,10 @@ export class Transport {
     return !await connection.isQuiet(limits.greetPause, clock);
   }
 
-  async #welcome(
-    peer: Peer,
-    { listener, record }: Visit,
-  ): Promise<SessionHandler | SmtpReply> {
+  async #welcome(peer: Peer, record: SessionRecord): Promise<SessionHandler | SmtpReply> {
     const { welcome, sessions } = this.#options;
     try {
-      return await welcome(peer, listener, record);
+      return await welcome(peer, record);
     } catch (error) {
       logger.error("the connect hook failed", { client: peer.address, error });
       const decision: Decision = { about: "hook", rule: "hook connect, which failed" };

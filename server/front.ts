@@ -86,7 +86,7 @@ export class Front {
       tls: certificates.tls,
       clock,
       reserve: config.spool,
-      welcome: (peer, listener, record) => this.#receiver.welcome(peer, listener, record),
+      welcome: (peer, record) => this.#receiver.welcome(peer, record),
       sessions,
     });
   }

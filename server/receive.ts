@@ -25,7 +25,6 @@ import type {
 import type { Inquiries } from "../protocol/inquiries.ts";
 import { reply, type SmtpReply } from "../protocol/reply.ts";
 import type { Peer } from "../transport/connection.ts";
-import type { BoundAddress } from "../transport/listen.ts";
 import type { SessionRecord, SessionStories } from "../transport/session_stories.ts";
 import { conversationRule } from "./conversation_rules.ts";
 import {
@@ -92,14 +91,10 @@ export class Receiver {
     this.#inquiries = inquiries({ ...options, vrfy: options.config.vrfy });
   }
 
-  /** Who answers a new connection to a listener, or the reply that turns it away. */
-  welcome(
-    peer: Peer,
-    listener: BoundAddress,
-    record: SessionRecord,
-  ): MaybePromise<SessionHandler | SmtpReply> {
+  /** Who answers a new connection to the listener of its record, or the reply that turns it away. */
+  welcome(peer: Peer, record: SessionRecord): MaybePromise<SessionHandler | SmtpReply> {
     const { hooks } = this.#options;
-    const session = this.#session(peer, listener, record);
+    const session = this.#session(peer, record);
     if (hooks.connect === undefined) return session;
     return this.#askConnect(hooks.connect, peer, record, session);
   }
@@ -109,11 +104,7 @@ export class Receiver {
     return planReceive(message, this.#options);
   }
 
-  #session(
-    { address, user }: Peer,
-    { role }: BoundAddress,
-    record: SessionRecord,
-  ): MaybePromise<SessionHandler> {
+  #session({ address, user }: Peer, record: SessionRecord): MaybePromise<SessionHandler> {
     const { relay, logins, sessions } = this.#options;
     const trusted = relay.trusts(address);
     const own = {
@@ -122,7 +113,7 @@ export class Receiver {
       xclientHost: this.#xclientHosts.find(address),
       allowance: trusted ? undefined : this.#limits.allowance(address),
     };
-    if (role === "mx") return new ReceivingSession(this.#options, own);
+    if (record.listener.role === "mx") return new ReceivingSession(this.#options, own);
     const told = (client: ClientInfo, refused: SmtpReply, decision: Decision) =>
       sessions.refused(record, client, { reply: refused, decision });
     return logins.connection(trusted, told, user).then((authenticator) =>

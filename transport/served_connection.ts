@@ -20,7 +20,7 @@ import type { Awaited, ReadBuffers } from "./read_buffers.ts";
 import type { ServerTls } from "./server_tls.ts";
 import type { SessionRecord } from "./session_stories.ts";
 
-/** What serving a connection needs. */
+/** What serving connections needs; one for all of them, since many do nothing but wait. */
 export interface Serving {
   /** Bounds on the client's time. */
   readonly limits: Limits;
@@ -31,9 +31,7 @@ export interface Serving {
   /** What is read into. */
   readonly buffers: ReadBuffers;
   /** Who answers another client that the connection is used for, or the reply that turns it away. */
-  readonly welcome: (peer: Peer) => Promise<SessionHandler | SmtpReply>;
-  /** What is told of the session. */
-  readonly record: SessionRecord;
+  readonly welcome: (peer: Peer, record: SessionRecord) => Promise<SessionHandler | SmtpReply>;
 }
 
 const TOO_SLOW = reply(421, "4.4.2", "Content arrives too slowly");
@@ -46,6 +44,8 @@ export class ServedConnection {
   #connection: Connection;
   #session: ServerSession;
   #serving: Serving;
+  /** What is told of the session. */
+  #record: SessionRecord;
   #finishing = false;
   #waiting = false;
   /** Belongs to this connection until the session has used up what was read. */
@@ -59,10 +59,16 @@ export class ServedConnection {
   #readingSince = 0;
 
   /** Nothing is said before `run`. */
-  constructor(connection: Connection, session: ServerSession, serving: Serving) {
+  constructor(
+    connection: Connection,
+    session: ServerSession,
+    serving: Serving,
+    record: SessionRecord,
+  ) {
     this.#connection = connection;
     this.#session = session;
     this.#serving = serving;
+    this.#record = record;
     this.#waitingSince = serving.clock.now();
     connection.onTimeout(() => replyBytes(TIMED_OUT));
   }
@@ -109,7 +115,7 @@ export class ServedConnection {
   }
 
   #send(octets: Uint8Array): Promise<void> {
-    this.#serving.record.sent += octets.length;
+    this.#record.sent += octets.length;
     return this.#connection.write(octets, WRITE_TIMEOUT);
   }
 
@@ -131,7 +137,7 @@ export class ServedConnection {
 
   /** The connection is another client's now, who is greeted; false when it was turned away. */
   async #restart(): Promise<boolean> {
-    const handler = await this.#serving.welcome(this.#session.client);
+    const handler = await this.#serving.welcome(this.#session.client, this.#record);
     if ("code" in handler) {
       await this.#connection.dismiss(replyBytes(handler));
       return false;
@@ -192,7 +198,7 @@ export class ServedConnection {
   /** Hands what was read to the session. */
   #take(octets: number): void {
     this.#waiting = false;
-    this.#serving.record.received += octets;
+    this.#record.received += octets;
     const buffer = this.#buffer!;
     this.#filled = octets === buffer.length;
     if (this.#session.receiving) {

@@ -26,6 +26,8 @@ interface Deeds {
 
 /** What is known of one session while it lasts. */
 export class SessionRecord {
+  /** Where it came. */
+  readonly listener: BoundAddress;
   /** Which one it is of those of this process. */
   readonly number: number;
   /** When it began, ms since 1970. */
@@ -37,7 +39,8 @@ export class SessionRecord {
   #deeds: Deeds | undefined;
 
   /** Made by {@linkcode SessionStories.begin}. */
-  constructor(number: number, at: number) {
+  constructor(listener: BoundAddress, number: number, at: number) {
+    this.listener = listener;
     this.number = number;
     this.at = at;
   }
@@ -89,8 +92,6 @@ export interface Refusal extends Pick<RefusedFact, "from" | "to" | "decision"> {
 export interface SessionEnd {
   /** The client, as it was known at last. */
   readonly client: ClientInfo;
-  /** Where it came. */
-  readonly listener: BoundAddress;
   /** How. */
   readonly end: SessionFact["end"];
   /** What broke it off. */
@@ -112,9 +113,9 @@ export class SessionStories {
     this.#prefix = clock.now().toString(36);
   }
 
-  /** A session begins. */
-  begin(): SessionRecord {
-    return new SessionRecord(++this.#begun, this.#clock.now());
+  /** A session begins at a listener. */
+  begin(listener: BoundAddress): SessionRecord {
+    return new SessionRecord(listener, ++this.#begun, this.#clock.now());
   }
 
   /** The id of a session: unique, and made only where there is something to tell. */
@@ -143,8 +144,8 @@ export class SessionStories {
   }
 
   /** Tells what a session came to. */
-  ended(record: SessionRecord, { client, listener, end, error }: SessionEnd): void {
-    const { at, received, sent } = record;
+  ended(record: SessionRecord, { client, end, error }: SessionEnd): void {
+    const { listener, at, received, sent } = record;
     this.#stories.take({
       kind: "session",
       at,

@@ -20,7 +20,6 @@ import { withTempDir } from "../helpers/temp_dir.ts";
 import { TestClock } from "../helpers/test_clock.ts";
 import { claimOne, textOf } from "../queue/fixtures.ts";
 import type { Peer } from "../transport/peer.ts";
-import { BoundAddress } from "../../transport/listen.ts";
 import type { TransportOptions } from "../../transport.ts";
 import { HOSTNAME, type Running, withTransport } from "../transport/running.ts";
 
@@ -117,9 +116,7 @@ export function withReceiver(
       logins: noLogins(limits, clock),
       startQueue: (domain) => queue.wake(domain),
     });
-    const listener = new BoundAddress("127.0.0.1", 2525, { tls: false });
-    const welcome: TransportOptions["welcome"] = (peer, _, record) =>
-      receiver.welcome(peer, listener, record);
+    const welcome: TransportOptions["welcome"] = (peer, record) => receiver.welcome(peer, record);
     const unbounded = (address: string) => relay.trusts(address);
     const changes = { limits, clock, welcome, unbounded, sessions };
     return withTransport(changes, (running) => check({ ...running, queue, facts }));

@@ -18,7 +18,7 @@ function logOf(ends: readonly [SessionFact["end"], number][]): Promise<CapturedR
     const sessionLog = new SessionLog(clock);
     const sessions = new SessionStories(sessionLog, clock);
     for (const [end, ms] of ends) {
-      sessions.ended(sessions.begin(), { client: CLIENT, listener: LISTENER, end });
+      sessions.ended(sessions.begin(LISTENER), { client: CLIENT, end });
       clock.advance(ms);
     }
     sessionLog.close();
@@ -59,9 +59,8 @@ Deno.test("nothing that a client says breaks a line, for people or for programs"
   const records = await capturedLog("info", () => {
     const clock = new TestClock();
     const sessions = new SessionStories(new SessionLog(clock), clock);
-    sessions.ended(sessions.begin(), {
+    sessions.ended(sessions.begin(LISTENER), {
       client: { ...CLIENT, helo },
-      listener: LISTENER,
       end: "closed",
       error: helo,
     });
