@@ -7,6 +7,7 @@
  * @module
  */
 import { log } from "./base/log.ts";
+import { visible } from "./base/printable.ts";
 import type { Config } from "./config/config.ts";
 import { readCommandLine } from "./config/flags.ts";
 import { loadConfig, type Loaded } from "./config/load.ts";
@@ -14,6 +15,10 @@ import { setUpLog } from "./config/log_setup.ts";
 import { helpText } from "./config/options.ts";
 import { ConfigError, type Source } from "./config/source.ts";
 import type { UserLine } from "./config/user_line.ts";
+import { CommandError } from "./main/context.ts";
+import { planCommand } from "./main/plan_command.ts";
+import { queueCommand } from "./main/queue_command.ts";
+import type { SpoolNamed } from "./main/spool_context.ts";
 import { userCommand, UserCommandError } from "./main/user_command.ts";
 import { UsersError } from "./policy/users.ts";
 import manifest from "./deno.json" with { type: "json" };
@@ -48,12 +53,20 @@ async function run(args: readonly string[]): Promise<number> {
         return OK;
       case "user":
         return await user(line.line);
+      case "queue":
+        return await queueCommand(line.args, configOf);
+      case "plan":
+        return await planCommand(line.args, configOf);
       case "serve":
         return await serve(line, await load(line));
       default:
         return line satisfies never;
     }
   } catch (error) {
+    if (error instanceof CommandError) {
+      console.error(`${PROGRAM}: ${visible(error.message)}`);
+      return error.status;
+    }
     if (!(error instanceof ConfigError)) throw error;
     for (const problem of error.problems) console.error(`${PROGRAM}: ${problem}`);
     console.error(`${PROGRAM}: --help lists the options`);
@@ -71,6 +84,13 @@ interface Named {
 async function load({ flags, configFile }: Named): Promise<Loaded> {
   const variable = (name: string) => Deno.env.get(name);
   return await loadConfig({ flags, configFile, variable, machineName: Deno.hostname() });
+}
+
+/** The configuration, of which a command says little more than where it is. */
+async function configOf({ spool, configFile }: SpoolNamed): Promise<Config> {
+  const values = spool === undefined ? {} : { spool };
+  const { config } = await load({ flags: { values, where: () => "--spool" }, configFile });
+  return config;
 }
 
 /** Changes or lists the users. */

@@ -10,6 +10,10 @@
 // deno-lint-ignore no-control-regex
 const UNPRINTABLE = /[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+/g;
 
+/** What ends a line, moves on in one, or drives a terminal. */
+// deno-lint-ignore no-control-regex
+const CONTROL = /[\x00-\x1f]/g;
+
 /** What JSON leaves as it is of these, and characters that are not seen or say how others are. */
 const MISLEADING =
   /[\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
@@ -22,6 +26,11 @@ export function printable(text: string): string {
 /** Whether the text is on one line and shows all that is in it. */
 export function isPrintable(text: string): boolean {
   return text.search(UNPRINTABLE) < 0 && text.search(MISLEADING) < 0;
+}
+
+/** The text on one line, with every character that is no text or may mislead written as an escape, e.g. `\\u001b`. */
+export function visible(text: string): string {
+  return escapeMisleading(text).replace(CONTROL, escape);
 }
 
 /** JSON in which every character that may mislead is written as an escape; it says the same. */

@@ -14,12 +14,14 @@ import { readUserLine, type UserLine } from "./user_line.ts";
 export type CommandLine =
   | { readonly command: "help" | "version" }
   | { readonly command: "user"; readonly line: UserLine }
+  /** `args`: what stands behind it, which the command reads itself. */
+  | { readonly command: "queue" | "plan"; readonly args: readonly string[] }
   | { readonly command: "serve"; readonly configFile?: string; readonly flags: Source };
 
 const SWITCHES = OPTIONS.filter(({ value }) => value === undefined).map(({ flag }) => flag);
 const VALUED = OPTIONS.filter(({ value }) => value !== undefined).map(({ flag }) => flag);
 const SHOWN_FLAGS = ["help", "version"];
-const COMMANDS = ["serve", "user"];
+const COMMANDS = ["serve", "user", "queue", "plan"];
 
 /**
  * Reads a command line.
@@ -30,6 +32,9 @@ const COMMANDS = ["serve", "user"];
 export function readCommandLine(args: readonly string[]): CommandLine {
   if (args[0] === "user" && !args.includes("--help")) {
     return { command: "user", line: readUserLine(args.slice(1)) };
+  }
+  if (args[0] === "queue" || args[0] === "plan") {
+    return { command: args[0], args: args.slice(1) };
   }
   const unknown: string[] = [];
   const parsed = parseArgs(args, {
@@ -71,7 +76,9 @@ function unknownFlag(flag: string): string {
 
 /** What is wrong with the words that are neither flags nor their values. */
 function wordProblems([command = "serve", ...rest]: string[]): string[] {
-  if (command === "user") return ["user: comes before its flags"];
+  if (command === "user" || command === "queue" || command === "plan") {
+    return [`${command}: comes before its flags`];
+  }
   if (!COMMANDS.includes(command)) {
     return [`unknown command "${command}"${didYouMean(command, COMMANDS)}`];
   }

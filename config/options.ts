@@ -85,6 +85,8 @@ export function helpText(): string {
       `       deno run -A main.ts user ${action} NAME`
     ),
     "       deno run -A main.ts user list",
+    "       deno run -A main.ts queue COMMAND    see and steer the queue; queue --help",
+    "       deno run -A main.ts plan FROM TO     what would become of a message; plan --help",
     "",
     ...rows.map(([left, help]) => `  ${left.padEnd(width)}  ${help}`),
     "",

@@ -33,6 +33,9 @@ export const domainText = parsedText((text) => {
 
 /** The keys of a filter, in a query and in a body. */
 export const FILTER_KEYS = {
+  id: z.string().regex(/^[0-9A-Z]{1,26}$/, "expected how an id begins").optional().describe(
+    "How its id begins",
+  ),
   sender: mailbox.optional().describe(
     "The sender's mailbox, in any case; `*` stands for any characters, `<>` for the null reverse-path",
   ),
@@ -70,8 +73,10 @@ export function testOf(filter: Filter, now: number): Test {
   return (overview) => tests.every((test) => test(overview));
 }
 
-/** Tests of whom it is from and for. */
-function* whoseTests({ sender, recipient, domain, nextHop }: Filter): Generator<Test> {
+/** Tests of which it is, and whom it is from and for. */
+function* whoseTests(filter: Filter): Generator<Test> {
+  const { id: start, sender, recipient, domain, nextHop } = filter;
+  if (start !== undefined) yield ({ id }) => id.startsWith(start);
   if (sender !== undefined) {
     const matches = pattern(sender === "<>" ? "" : sender);
     yield ({ reversePath }) => matches(reversePath);

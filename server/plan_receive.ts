@@ -28,6 +28,12 @@ export interface PlannedMessage {
   readonly user?: string;
 }
 
+/** What planning needs of what receiving does. */
+export interface PlanRules extends Pick<ReceiveOptions, "relay" | "hooks" | "logins"> {
+  readonly config: Pick<ReceiveOptions["config"], "limits">;
+  readonly queue: Pick<ReceiveOptions["queue"], "hasRoom">;
+}
+
 /** What would become of it. */
 export interface ReceivePlan {
   readonly accepted: boolean;
@@ -49,7 +55,7 @@ const ASKED: readonly (keyof Hooks)[] = ["connect", "mail", "rcpt", "message"];
  */
 export async function planReceive(
   message: PlannedMessage,
-  options: ReceiveOptions,
+  options: PlanRules,
 ): Promise<ReceivePlan> {
   const address = canonicalAddress(message.client);
   if (address === undefined) throw new TypeError(`client: not an IP address: "${message.client}"`);
@@ -67,7 +73,7 @@ export async function planReceive(
 }
 
 /** Whether the client is a stranger, for whom limits hold. */
-function standing(client: ClientInfo, { relay, config }: ReceiveOptions): Decision {
+function standing(client: ClientInfo, { relay, config }: PlanRules): Decision {
   const free = relay.freedom({ ...client, user: undefined });
   if (free !== undefined) return free;
   const rate = limitRule("messageRate", config.limits);
@@ -78,7 +84,7 @@ function standing(client: ClientInfo, { relay, config }: ReceiveOptions): Decisi
 async function* judgements(
   { from, to, user }: PlannedMessage,
   client: ClientInfo,
-  options: ReceiveOptions,
+  options: PlanRules,
 ): AsyncGenerator<Judgement> {
   if (user !== undefined) yield await submitting(from, client, options);
   const sender = from === "" ? undefined : parsePath(`<${from}>`, 0, "5.1.7");
@@ -98,7 +104,7 @@ function malformed(about: "sender" | "recipient", refusal: SmtpReply): Judgement
 async function submitting(
   from: string,
   client: ClientInfo,
-  { logins, relay }: ReceiveOptions,
+  { logins, relay }: PlanRules,
 ): Promise<Judgement> {
   const own = await logins.connection(relay.trusts(client.address), () => {}, client.user);
   const tls = { version: "TLSv1.3", verified: false };

@@ -17,7 +17,7 @@ import { Delivery } from "../deliver.ts";
 import { openClient } from "../deliver/connect.ts";
 import { Holds } from "../deliver/holds.ts";
 import { Pool } from "../deliver/pool.ts";
-import { History } from "../history/history.ts";
+import type { History } from "../history/history.ts";
 import { Stories, type StoryTaker } from "../history/story.ts";
 import { StoryLog } from "../history/story_log.ts";
 import type { Hooks } from "../policy/hooks.ts";
@@ -35,6 +35,7 @@ import { Front, type FrontFiles, openUsers } from "./front.ts";
 import { changesOf, changesText, problemsIn, ReloadError } from "./reload.ts";
 import { Routing } from "./routing.ts";
 import { SessionLog } from "./session_log.ts";
+import { openHistory } from "./kept_history.ts";
 import { openTraces } from "./traces.ts";
 import { type OutgoingMessage, send, type SentMessage } from "./send.ts";
 
@@ -115,7 +116,7 @@ export async function startServer(config: Config, extras: Extras = {}): Promise<
     const holds = extras.queue === undefined
       ? await Holds.open({ directory: config.spool, clock })
       : Holds.inMemory(clock);
-    history = await openHistory(config, extras, clock);
+    if (extras.queue === undefined) history = await openHistory(config, clock);
     const traces = await openTraces();
     const parts = { clock, queue, holds, history, certificates, userFile, traces };
     const server = new Server(config, extras, parts);
@@ -126,16 +127,6 @@ export async function startServer(config: Config, extras: Extras = {}): Promise<
     await queue.close();
     throw error;
   }
-}
-
-/** The history in the spool, unless none is to be kept or the queue is kept elsewhere. */
-async function openHistory(
-  { spool, history: { keep, size } }: Config,
-  { queue }: Extras,
-  clock: Clock,
-): Promise<History | undefined> {
-  if (size === 0 || queue !== undefined) return undefined;
-  return await History.open({ directory: `${spool}/history`, keep, size, clock });
 }
 
 /** What a server is made of, opened and read. */

@@ -13,9 +13,12 @@ import { Audience } from "../control/events.ts";
 import { Summaries } from "../control/summary.ts";
 import type { ControlTarget, MailHolds } from "../control/target.ts";
 import { Holds } from "../deliver/holds.ts";
+import type { History } from "../history/history.ts";
 import { Stories } from "../history/story.ts";
 import { FileQueue } from "../queue/file_queue.ts";
 import { Events } from "./events.ts";
+import { openHistory } from "./kept_history.ts";
+import { planMail } from "./plan_mail.ts";
 import { send } from "./send.ts";
 
 /** A spool that was opened to be looked into and steered. */
@@ -37,19 +40,29 @@ export async function openSpoolControl(
   const queue = await FileQueue.open({ directory: config.spool, clock });
   await queue.allRead;
   const holds = await Holds.open({ directory: config.spool, clock });
-  const app = apiOf(targetOf(config, { queue, holds, clock }), { by: "spool" });
+  const history = await openHistory(config, clock);
+  const app = apiOf(targetOf(config, { queue, holds, history, clock }), { by: "spool" });
   return {
     client: ControlClient.inProcess((request) => app.fetch(request)),
-    [Symbol.asyncDispose]: () => queue.close(),
+    [Symbol.asyncDispose]: async () => {
+      await history?.close();
+      await queue.close();
+    },
   };
 }
 
+/** What a spool holds, opened. */
+interface Opened {
+  readonly queue: FileQueue;
+  readonly holds: Holds;
+  readonly history: History | undefined;
+  readonly clock: Clock;
+}
+
 /** What the API speaks for. */
-function targetOf(
-  { hostname, limits, capture }: Config,
-  { queue, holds, clock }: { queue: FileQueue; holds: Holds; clock: Clock },
-): ControlTarget {
-  const stories = new Stories();
+function targetOf(config: Config, { queue, holds, history, clock }: Opened): ControlTarget {
+  const { hostname, limits, capture } = config;
+  const stories = new Stories(history === undefined ? [] : [history]);
   const parts = { clock, queue, stories };
   const sending = {
     ...parts,
@@ -63,6 +76,8 @@ function targetOf(
     summaries: new Summaries(queue, clock),
     audience: new Audience(parts),
     holds: holdsWithoutServer(holds),
+    ...(history !== undefined && { history }),
+    plan: (question) => planMail(config, question, clock),
     version: manifest.version,
     hostname,
     messageSize: limits.messageSize,
