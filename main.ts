@@ -145,7 +145,8 @@ function announce(config: Config, server: RunningServer): void {
   for (const address of server.addresses) {
     main.info("listening", { address: String(address), hostname: config.hostname });
   }
-  const { api } = server.control;
+  const { api, web } = server.control;
+  if (web !== undefined) main.info("the page is served", { address: web });
   if (api !== undefined) main.info("the API is served", { address: api });
   main.info("relaying for", { trust: config.trust, localDomains: config.localDomains });
   const { messages, held } = server.counts();

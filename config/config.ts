@@ -177,6 +177,9 @@ export interface ApiAddress {
   readonly token: string;
 }
 
+/** Where the page is served, and what has to be shown to log in there; without a token it is open to whoever reaches it. */
+export type WebAddress = Omit<ApiAddress, "token"> & Partial<Pick<ApiAddress, "token">>;
+
 /** What is kept of mail that is gone. */
 export interface HistorySettings {
   /** For how long, ms. */
@@ -235,6 +238,8 @@ export interface Config {
   readonly control: boolean;
   /** Where it is served besides; nowhere by default. */
   readonly api?: ApiAddress;
+  /** Where the page for people is served; absent for nowhere. */
+  readonly web?: WebAddress;
   /** Bounds on what clients may do. */
   readonly limits: Limits;
   /** How mail leaves. */

@@ -87,6 +87,7 @@ const PARTS: Readonly<Record<keyof Config, true>> = {
   stopGrace: true,
   control: true,
   api: true,
+  web: true,
   limits: true,
   delivery: true,
   history: true,
@@ -109,6 +110,8 @@ function valuesIn(config: Config, part: keyof Config): [string, Value][] {
       return []; // What is in the files decides, see `certificates`.
     case "api":
       return [[part, apiValue(config.api)]];
+    case "web":
+      return [[part, apiValue(config.web)]];
     case "stopGrace":
       return [[part, text(numberText(part, config.stopGrace))]];
     default: {
@@ -159,7 +162,7 @@ function smarthostValue(smarthost: Smarthost | undefined): Value {
   return { kind: "secret", shown, secret: `${user} ${password}` };
 }
 
-function apiValue(api: Config["api"]): Value {
+function apiValue(api: Config["api"] | Config["web"]): Value {
   if (api === undefined) return { kind: "secret", shown: "none", secret: "" };
   return { kind: "secret", shown: `${api.hostname}:${api.port}`, secret: JSON.stringify(api) };
 }

@@ -6,15 +6,9 @@
  * @module
  */
 import type { LogLevel } from "../base/log.ts";
-import type {
-  ApiAddress,
-  Certificate,
-  CertificateFiles,
-  Config,
-  DeliverySettings,
-} from "./config.ts";
+import type { Certificate, CertificateFiles, Config, DeliverySettings } from "./config.ts";
 import { DEFAULT_CONFIG, DEFAULT_DELIVERY } from "./config.ts";
-import { parseToken } from "./api_address.ts";
+import { isLoopback, parseToken } from "./api_address.ts";
 import { nameOfMachine } from "./domain_name.ts";
 import { fileSource, readSettingFile } from "./file.ts";
 import { didYouMean } from "./nearest.ts";
@@ -64,7 +58,7 @@ export async function loadConfig(inputs: Inputs): Promise<Loaded> {
     throw new ConfigError([`${where("listen")}: a submission listener needs users`]);
   }
   checkProxies(settings, where);
-  const api = await apiAddress(settings, where);
+  const addresses = await webAddresses(settings, where);
   const certificateFiles = configuredCertificates(settings, where);
   const certificates: Certificate[] = [];
   for (const { cert, key } of certificateFiles) {
@@ -77,7 +71,7 @@ export async function loadConfig(inputs: Inputs): Promise<Loaded> {
   return {
     config: {
       ...complete(settings, { certificates, certificateFiles }, caCerts, inputs.machineName),
-      ...(api && { api }),
+      ...addresses,
     },
     logFormat: settings.log_format ?? "pretty",
     logLevel: settings.log_level ?? "info",
@@ -132,20 +126,35 @@ function checkProxies(
   throw new ConfigError([`${where("listen")}: a listener for proxies needs proxy_hosts as well`]);
 }
 
-/** Where the API is served over TCP, with its token: the one is nothing without the other. */
-async function apiAddress(
-  { api, api_token_file: file }: Settings,
+/** Where the API and the page are served over TCP: neither is open to others than this machine without a token. */
+async function webAddresses(
+  { api, web, api_token_file: file }: Settings,
   where: (key: string) => string,
-): Promise<ApiAddress | undefined> {
-  if (api === undefined && file === undefined) return undefined;
-  if (file === undefined) throw new ConfigError([`${where("api")}: needs api-token-file as well`]);
-  if (api === undefined) throw new ConfigError([`${where("api_token_file")}: needs api as well`]);
-  const text = (await readSettingFile(file, where("api_token_file"))).trim();
+): Promise<Pick<Config, "api" | "web">> {
+  const token = file === undefined ? undefined : await readToken(file, where("api_token_file"));
+  if (api !== undefined && token === undefined) {
+    throw new ConfigError([`${where("api")}: needs api-token-file as well`]);
+  }
+  if (web !== undefined && token === undefined && !isLoopback(web)) {
+    throw new ConfigError([`${where("web")}: needs api-token-file as well, unless it is loopback`]);
+  }
+  if (api === undefined && web === undefined && file !== undefined) {
+    throw new ConfigError([`${where("api_token_file")}: needs api or web as well`]);
+  }
+  return {
+    ...(api && { api: { ...api, token: token! } }),
+    ...(web && { web: { ...web, ...(token && { token }) } }),
+  };
+}
+
+/** @throws {ConfigError} when there is no token in the file */
+async function readToken(file: string, where: string): Promise<string> {
+  const text = (await readSettingFile(file, where)).trim();
   try {
-    return { ...api, token: parseToken(text) };
+    return parseToken(text);
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    throw new ConfigError([`${where("api_token_file")} "${file}": ${error.message}`]);
+    throw new ConfigError([`${where} "${file}": ${error.message}`]);
   }
 }
 

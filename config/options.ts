@@ -42,7 +42,8 @@ export const OPTIONS: readonly Option[] = [
   one("delivery-port", "N", "port of MX hosts; default 25"),
   toggle("allow-private", "allow next hops on loopback and private addresses"),
   one("api", "HOST:PORT", "serve the API here besides its socket in the spool; needs a token"),
-  one("api-token-file", "FILE", "the token that has to be shown there"),
+  one("web", "[HOST]:PORT", "serve the page for people here; HOST is 127.0.0.1 if it is left out"),
+  one("api-token-file", "FILE", "the token that has to be shown there; the page asks for it too"),
   one("log-format", "pretty|json", "default pretty"),
   one("log-level", "LEVEL", "debug, info, warn or error; default info"),
 ];

@@ -16,8 +16,9 @@ import type {
   RetrySchedule,
   TlsVersion,
   VrfyPolicy,
+  WebAddress,
 } from "./config.ts";
-import { parseApiAddress } from "./api_address.ts";
+import { parseApiAddress, parseWebAddress } from "./api_address.ts";
 import { parseBanner } from "./banner.ts";
 import { parseDomain, parseMailbox } from "./domain_name.ts";
 import { parseFingerprint } from "./fingerprint.ts";
@@ -74,6 +75,8 @@ export interface Settings
   control?: boolean;
   /** See {@linkcode Config.api}; its token comes from the file. */
   api?: Omit<ApiAddress, "token">;
+  /** See {@linkcode Config.web}; its token comes from the same file. */
+  web?: Omit<WebAddress, "token">;
   /** The file with the token. */
   api_token_file?: string;
   /** How log records are written. */
@@ -281,6 +284,7 @@ const root = table({
   stop_grace: duration(0, LONGEST_WAIT),
   control: toggle,
   api: parsed(parseApiAddress),
+  web: parsed(parseWebAddress),
   api_token_file: filled,
   log_format: oneOf("pretty", "json"),
   log_level: oneOf("debug", "info", "warn", "error"),

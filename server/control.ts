@@ -6,10 +6,11 @@
  * @module
  */
 import { log } from "../base/log.ts";
-import type { Config } from "../config/config.ts";
+import type { Config, WebAddress } from "../config/config.ts";
 import type { Admission } from "../control/guard.ts";
 import { ControlListener, ControlListenError, type Fetch } from "../control/listener.ts";
 import type { ControlTarget } from "../control/target.ts";
+import type { Site } from "../web/site.ts";
 
 /** The name of the socket in the spool. */
 export const SOCKET_NAME = "control.sock";
@@ -20,6 +21,8 @@ export interface ControlAddresses {
   readonly socket?: string;
   /** The URL, where it is served over TCP. */
   readonly api?: string;
+  /** The URL of the page for people, where it is served. */
+  readonly web?: string;
 }
 
 const logger = log("control");
@@ -35,23 +38,30 @@ export class Control {
   }
 
   /** Listens where the configuration says so. @throws {ControlListenError} */
-  static async open(
-    { control, api, spool, hostname }: Config,
-    target: ControlTarget,
-  ): Promise<Control> {
+  static async open(config: Config, site: Site): Promise<Control> {
+    const { control, api, web, spool, hostname } = config;
+    const { target } = site;
     const path = `${spool}/${SOCKET_NAME}`;
-    const socket = control ? await openSocket(path, target) : undefined;
-    const listeners = socket === undefined ? [] : [socket];
-    const addresses = { ...(socket && { socket: path }) };
-    if (api === undefined) return new Control(addresses, listeners);
+    const listeners: ControlListener[] = [];
+    const listen = async (address: WebAddress, load: () => Promise<Fetch>) => {
+      const listener = await ControlListener.onTcp(address, load);
+      listeners.push(listener);
+      return urlOf(address.hostname, listener.port!);
+    };
     try {
-      const { token } = api;
-      const tcp = await ControlListener.onTcp(api, loading(target, { by: "api", token, hostname }));
-      const host = api.hostname.includes(":") ? `[${api.hostname}]` : api.hostname;
-      const url = `http://${host}:${tcp.port}`;
-      return new Control({ ...addresses, api: url }, [...listeners, tcp]);
+      const socket = control ? await openSocket(path, target) : undefined;
+      if (socket !== undefined) listeners.push(socket);
+      const apiUrl = api &&
+        await listen(api, loading(target, { by: "api", token: api.token, hostname }));
+      const webUrl = web && await listen(web, loadingWeb(site, { token: web.token, hostname }));
+      const addresses = {
+        ...(socket && { socket: path }),
+        ...(apiUrl && { api: apiUrl }),
+        ...(webUrl && { web: webUrl }),
+      };
+      return new Control(addresses, listeners);
     } catch (error) {
-      await socket?.close();
+      await Promise.all(listeners.map((listener) => listener.close()));
       throw error;
     }
   }
@@ -84,4 +94,17 @@ function loading(target: ControlTarget, admission: Admission): () => Promise<Fet
     const app = apiOf(target, admission);
     return (request) => app.fetch(request);
   };
+}
+
+/** The same for the page. */
+function loadingWeb(site: Site, admission: Omit<Admission, "by">): () => Promise<Fetch> {
+  return async () => {
+    const { webOf } = await import("../web/app.tsx");
+    const app = webOf(site, admission);
+    return (request) => app.fetch(request);
+  };
+}
+
+function urlOf(hostname: string, port: number): string {
+  return `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
 }

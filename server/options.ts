@@ -18,7 +18,7 @@ import {
   type TlsVersion,
   type VrfyPolicy,
 } from "../config/config.ts";
-import { parseApiAddress, parseToken } from "../config/api_address.ts";
+import { isLoopback, parseApiAddress, parseToken, parseWebAddress } from "../config/api_address.ts";
 import { parseBanner } from "../config/banner.ts";
 import { nameOfMachine, parseDomain, parseMailbox } from "../config/domain_name.ts";
 import { parseFingerprint } from "../config/fingerprint.ts";
@@ -101,6 +101,8 @@ export interface StartOptions {
   readonly api?: string;
   /** What has to be shown there as `Authorization: Bearer TOKEN`: 16 to 512 characters. */
   readonly apiToken?: string;
+  /** `[HOST]:PORT` where the page for people is served; on others than loopback it needs `apiToken`. */
+  readonly web?: string;
   /** How long `stop()` waits for open transactions and deliveries, ms. */
   readonly stopGrace?: number;
   /** Bounds on clients; what is left out has its default. */
@@ -152,6 +154,7 @@ const OPTIONS: Readonly<Record<keyof StartOptions, true>> = {
   caCerts: true,
   control: true,
   api: true,
+  web: true,
   apiToken: true,
   stopGrace: true,
   limits: true,
@@ -230,14 +233,22 @@ export function configOf(options: StartOptions): Config {
   };
 }
 
-/** The one is nothing without the other. */
-function apiOf(options: StartOptions): Pick<Config, "api"> {
-  const address = text("api", options.api, parseApiAddress);
+/** Neither is open to others than this machine without the token. */
+function apiOf(options: StartOptions): Pick<Config, "api" | "web"> {
+  const api = text("api", options.api, parseApiAddress);
+  const web = text("web", options.web, parseWebAddress);
   const token = text("apiToken", options.apiToken, parseToken);
-  if (address === undefined && token === undefined) return {};
-  if (token === undefined) throw new TypeError("api: needs apiToken as well");
-  if (address === undefined) throw new TypeError("apiToken: needs api as well");
-  return { api: { ...address, token } };
+  if (api !== undefined && token === undefined) throw new TypeError("api: needs apiToken as well");
+  if (web !== undefined && token === undefined && !isLoopback(web)) {
+    throw new TypeError("web: needs apiToken as well, unless it is loopback");
+  }
+  if (api === undefined && web === undefined && token !== undefined) {
+    throw new TypeError("apiToken: needs api or web as well");
+  }
+  return {
+    ...(api && { api: { ...api, token: token! } }),
+    ...(web && { web: { ...web, ...(token && { token }) } }),
+  };
 }
 
 function listenAddresses(given: StartOptions["listen"]): readonly ListenAddress[] {

@@ -196,7 +196,12 @@ class Server implements ReloadableServer {
   async openControl({ queue }: Extras): Promise<void> {
     const config = { ...this.#config, control: this.#config.control && queue === undefined };
     try {
-      this.#control = await Control.open(config, this.#controlTarget());
+      this.#control = await Control.open(config, {
+        target: this.#controlTarget(),
+        history: this.#history,
+        steering: this.#delivery.steering,
+        capture: () => this.#config.capture,
+      });
     } catch (error) {
       await this.stop();
       throw error;

@@ -21,7 +21,7 @@ const ROOMS = [
 const ROOT = new URL("../", import.meta.url);
 
 /** Data that code imports; it belongs to no room and imports nothing. */
-const DATA = /\.json$/;
+const DATA = /\.(?:json|css|js)$/;
 
 interface Arrow {
   readonly from: string;
@@ -44,7 +44,7 @@ async function sources(directory = ROOT): Promise<string[]> {
     if (isDirectory && (directory !== ROOT || ROOMS.includes(name))) {
       found.push(...await sources(new URL(name + "/", directory)));
     }
-    if (name.endsWith(".ts")) found.push(new URL(name, directory).href);
+    if (/\.tsx?$/.test(name)) found.push(new URL(name, directory).href);
   }
   return found;
 }
@@ -82,7 +82,7 @@ function relative(specifier: string): string {
 
 /** The room of a file: its folder, or its own name at the root. */
 function roomOf(file: string): string {
-  return file.replace(/\.ts$/, "").split("/")[0]!;
+  return file.replace(/\.tsx?$/, "").split("/")[0]!;
 }
 
 /** A top file tells the story of the room whose name it bears. */

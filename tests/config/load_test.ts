@@ -135,7 +135,7 @@ Deno.test("the API's address comes with the token of a file, and one is nothing 
     const expected = { hostname: "127.0.0.1", port: 8026, token: "0123456789abcdef" };
     assertEquals((await config({ args: [...api, ...token] })).api, expected);
     assertEquals(await problems({ args: api }), ["--api: needs api-token-file as well"]);
-    assertEquals(await problems({ args: token }), ["--api-token-file: needs api as well"]);
+    assertEquals(await problems({ args: token }), ["--api-token-file: needs api or web as well"]);
     const everywhere = await problems({ args: ["--api", ":8026", ...token] });
     assertEquals(everywhere, ['--api ":8026": expected HOST:PORT, such as 127.0.0.1:8026']);
   }));
