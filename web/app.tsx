@@ -147,7 +147,9 @@ function addViews(app: Hono, site: Site, loggedIn: boolean): void {
   app.notFound((c) =>
     show(c, {
       ...{ title: "Not found", part: "queue", status: 404 },
-      body: <Nothing title="There is no such page">It may have been moved or mistyped.</Nothing>,
+      body: (
+        <Nothing title="There is no such page" isView>It may have been moved or mistyped.</Nothing>
+      ),
     })
   );
 }

@@ -98,10 +98,12 @@ export const Tile: FC<{ count: number; label: string; href: string; tone?: Tone 
   </a>
 );
 
-/** What stands where there is nothing. */
-export const Nothing: FC<{ title: string; children?: Child }> = ({ title, children }) => (
+/** What stands where there is nothing; as a view of its own it has the view's heading. */
+export const Nothing: FC<{ title: string; isView?: boolean; children?: Child }> = (
+  { title, isView, children },
+) => (
   <div class="nothing">
-    <p class="nothing-title">{title}</p>
+    {isView ? <h1>{title}</h1> : <p class="nothing-title">{title}</p>}
     <p>{children}</p>
   </div>
 );

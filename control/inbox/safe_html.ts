@@ -96,7 +96,10 @@ function cleaned(html: string, parts: readonly Part[]): string {
     parseStyleAttributes: true,
     transformTags: {
       // Where a link leads is told beside the message: here it leads nowhere.
-      a: (tagName, { href, title }) => ({ tagName, attribs: { title: title ?? href ?? "" } }),
+      a: (tagName, { href = "", ...attribs }) => ({
+        tagName,
+        attribs: { ...attribs, title: href },
+      }),
       img: (tagName, attribs) => ({ tagName, attribs: images.shown(attribs) }),
     },
   });

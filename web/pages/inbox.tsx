@@ -131,7 +131,9 @@ export async function messageInboxView(
 function missing(): View {
   return {
     ...{ title: "Not found", part: "inbox", status: 404 },
-    body: <Nothing title="This message is not in the inbox">It may have been deleted.</Nothing>,
+    body: (
+      <Nothing title="This message is not in the inbox" isView>It may have been deleted.</Nothing>
+    ),
   };
 }
 

@@ -67,7 +67,7 @@ function unknown(id: string): View {
   return {
     ...{ title: "Not found", part: "queue", status: 404 },
     body: (
-      <Nothing title="This message is not known here">
+      <Nothing title="This message is not known here" isView>
         {shown(id, 40)} is not in the queue, and the history does not tell of it.
       </Nothing>
     ),

@@ -207,7 +207,7 @@ function actionsFor(
 const HeldEmpty: FC<{ domains: readonly string[] }> = ({ domains }) => (
   <section>
     <h2>Held, and nothing waits</h2>
-    <ul class="plain">
+    <ul class="list">
       {domains.map((domain) => (
         <li>
           <Peer text={domain} /> <ActionButton action={actionsFor(domain, true, 0, 0)[1]!} />
