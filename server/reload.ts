@@ -23,7 +23,13 @@ export class ReloadError extends Error {
 }
 
 /** What is opened at the start and stays as it is. */
-const AT_RESTART: ReadonlySet<keyof Config> = new Set(["spool", "control", "api", "history"]);
+const AT_RESTART: ReadonlySet<keyof Config> = new Set([
+  "spool",
+  "control",
+  "api",
+  "web",
+  "history",
+]);
 
 /**
  * What another configuration changes.

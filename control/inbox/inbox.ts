@@ -11,6 +11,7 @@ import { HeaderScanner } from "../../message/headers.ts";
 import type { Content, Overview, Queue, QueuedMessage } from "../../queue/queue.ts";
 import { pattern } from "../filter.ts";
 import { Problem } from "../problem.ts";
+import { inSlices } from "../slices.ts";
 import type { StoryHub } from "../target.ts";
 import type { ParsedMessage } from "./parse.ts";
 
@@ -102,7 +103,7 @@ export class Inbox {
   async find(query: InboxQuery): Promise<InboxEntry[]> {
     const found: InboxEntry[] = [];
     const isMeant = envelopeTest(query);
-    for (const overview of this.#captured()) {
+    for (const overview of await this.#captured()) {
       if (found.length >= query.limit) break;
       if (!isMeant(overview)) continue;
       const entry = await this.#entry(overview);
@@ -221,8 +222,12 @@ export class Inbox {
   }
 
   /** Captured messages, the newest first. What was read of others is forgotten. */
-  #captured(): Overview[] {
-    const found = [...this.#options.queue.overviews()].filter(({ state }) => state === "captured");
+  async #captured(): Promise<Overview[]> {
+    const found: Overview[] = [];
+    if (this.size === 0) return found;
+    await inSlices(this.#options.queue.overviews(), (overview) => {
+      if (overview.state === "captured") found.push(overview);
+    });
     if (this.#cards.size > 2 * found.length) {
       const ids = new Set(found.map(({ id }) => id));
       for (const id of this.#cards.keys()) if (!ids.has(id)) this.#cards.delete(id);

@@ -106,6 +106,7 @@ Deno.test("every flag has a variable and a key, and all three set the same thing
     smarthost: "smtp://user:pw@relay.example",
     hold: "true",
     capture: "true",
+    web: "127.0.0.1:8025",
     dns: "192.0.2.1:53",
     delivery_port: "2526",
     allow_private: "true",

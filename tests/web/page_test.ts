@@ -92,6 +92,22 @@ browserTest("a message is held and released by mouse", { hold: true }, async (wa
   assertQuiet(watched);
 });
 
+browserTest(
+  "all mail for a domain is stopped and let go again",
+  { hold: true },
+  async (watched) => {
+    await queue(watched, "b@one.test", "c@two.test");
+    const page = await watched.open("/");
+    await page.getByRole("button", { name: "Hold: one.test" }).click();
+    await confirm(page);
+    await page.locator("#to-one\\.test .badge", { hasText: "held" }).waitFor();
+    await page.getByRole("button", { name: "Release: one.test" }).click();
+    await confirm(page);
+    await page.getByRole("button", { name: "Hold: one.test" }).waitFor();
+    assertQuiet(watched);
+  },
+);
+
 /** Presses Tab until an element with this text has the focus. */
 async function tabTo(page: Page, text: string): Promise<void> {
   for (let i = 0; i < 40; i++) {
