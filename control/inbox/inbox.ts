@@ -6,12 +6,12 @@
  * @module
  */
 import type { Clock } from "../../base/clock.ts";
+import { inSlices } from "../../base/slices.ts";
 import type { Envelope } from "../../message/envelope.ts";
 import { HeaderScanner } from "../../message/headers.ts";
 import type { Content, Overview, Queue, QueuedMessage } from "../../queue/queue.ts";
 import { pattern } from "../filter.ts";
 import { Problem } from "../problem.ts";
-import { inSlices } from "../slices.ts";
 import type { StoryHub } from "../target.ts";
 import type { ParsedMessage } from "./parse.ts";
 
