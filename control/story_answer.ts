@@ -118,7 +118,7 @@ function waitingText(
   const at = dueOf(present);
   const next = at <= now ? "due now" : `next at ${time(at)} (${untilText(at, now)})`;
   const last = lastOf(facts);
-  const why = last?.kind === "waits" ? withTimes(last.why, time) : errorText(present, last);
+  const why = last?.kind === "waits" ? withTimes(last.why, time) : errorText(present);
   if (why === undefined) return `Waiting for its first attempt, ${next}`;
   return `Waiting: ${why}${triesText(present)}, ${next}`;
 }
@@ -140,13 +140,14 @@ function lastOf(facts: readonly StoryFact[]): AttemptFact | WaitFact | undefined
   return last?.kind === "attempt" || last?.kind === "waits" ? last : undefined;
 }
 
-/** The last failure of the recipient that is tried next. */
-function errorText({ recipients }: Present, last: AttemptFact | undefined): string | undefined {
-  const error = recipients.filter(isOpen).toSorted((a, b) => a.nextAttempt - b.nextAttempt)
-    .find(({ lastError }) => lastError !== undefined)?.lastError;
+/** The last failure of the recipient that is tried next, or of the first that has one. */
+function errorText({ recipients }: Present): string | undefined {
+  const failed = recipients.filter(isOpen).toSorted((a, b) => a.nextAttempt - b.nextAttempt)
+    .find(({ lastError }) => lastError !== undefined);
+  const error = failed?.lastError;
   if (error === undefined) return undefined;
   if (error.code !== undefined) return `${error.hop ?? "the next hop"} answered ${error.text}`;
-  const where = error.hop ?? (isHostFailure(error) ? last?.destination : undefined);
+  const where = error.hop ?? (isHostFailure(error) ? domainIn(failed!.address) : undefined);
   return where === undefined || error.text.includes(where) ? error.text : `${where}: ${error.text}`;
 }
 

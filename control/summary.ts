@@ -23,7 +23,7 @@ export interface DestinationSummary {
   readonly oldest: number;
   /** When the first is due, ms since 1970; absent while all are held. */
   readonly due?: number;
-  /** The last error of the oldest that has one. */
+  /** The last error of the oldest that has one; of those with recipients elsewhere, whose error may be from there, only where no other has. */
   readonly lastError?: string;
 }
 
@@ -49,6 +49,8 @@ interface Gathered {
   lastError?: string;
   /** When the message arrived that it is from. */
   errorSince: number;
+  /** Whether that message has recipients elsewhere too, so that the error may be from there. */
+  errorIsShared: boolean;
 }
 
 /** Makes summaries of one queue. */
@@ -93,14 +95,20 @@ export class Summaries {
 async function summaryOf(queue: Queue, now: number): Promise<QueueSummary> {
   const found = new Map<string, Gathered>();
   await inSlices(queue.overviews(), (overview) => {
-    for (const destination of destinationsOf(overview)) gather(found, destination, overview);
+    const all = destinationsOf(overview);
+    for (const destination of all) gather(found, destination, overview, all.length > 1);
   });
   const destinations = [...found].map(([destination, gathered]) => shown(destination, gathered));
   destinations.sort((a, b) => b.messages - a.messages || (a.destination < b.destination ? -1 : 1));
   return { at: now, counts: queue.counts(), destinations };
 }
 
-function gather(found: Map<string, Gathered>, destination: string, overview: Overview): void {
+function gather(
+  found: Map<string, Gathered>,
+  destination: string,
+  overview: Overview,
+  isShared: boolean,
+): void {
   let at = found.get(destination);
   if (at === undefined) {
     at = {
@@ -110,6 +118,7 @@ function gather(found: Map<string, Gathered>, destination: string, overview: Ove
       oldest: Infinity,
       due: Infinity,
       errorSince: Infinity,
+      errorIsShared: true,
     };
     found.set(destination, at);
   }
@@ -118,9 +127,12 @@ function gather(found: Map<string, Gathered>, destination: string, overview: Ove
   at.size += overview.size;
   at.oldest = Math.min(at.oldest, overview.arrived);
   at.due = Math.min(at.due, overview.due);
-  if (overview.lastError === undefined || overview.arrived >= at.errorSince) return;
-  at.lastError = overview.lastError;
-  at.errorSince = overview.arrived;
+  const { lastError, arrived } = overview;
+  const isOlder = isShared === at.errorIsShared ? arrived < at.errorSince : at.errorIsShared;
+  if (lastError === undefined || !isOlder) return;
+  at.lastError = lastError;
+  at.errorSince = arrived;
+  at.errorIsShared = isShared;
 }
 
 function shown(destination: string, gathered: Gathered): DestinationSummary {

@@ -81,7 +81,12 @@ function delivering(
   return (name) => {
     const state = states.get(name) ?? states.get(`next-hop ${name}`) ?? smarthost;
     if (state === undefined) return { delivery: "idle" };
-    const { until, failures, active } = state;
-    return { delivery: state.state, ...(until !== undefined && { until }), failures, active };
+    const { until, failures, active, error } = state;
+    return {
+      ...{ delivery: state.state, failures, active },
+      ...(until !== undefined && { until }),
+      // Why it rests is known for certain; what the messages say may be from another destination.
+      ...(error !== undefined && { lastError: error.text }),
+    };
   };
 }

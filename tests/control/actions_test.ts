@@ -194,3 +194,27 @@ Deno.test("a summary counts each destination, most messages first", async () => 
   );
   assertEquals([counts.messages, counts.held, more], [2, 1, 0]);
 });
+
+Deno.test("a summary shows of each destination its own error, not that of another", async () => {
+  const rig = rigOf();
+  await put(rig.queue, "xx", ["a@one.example", "b@two.example"]);
+  rig.clock.advance(1000);
+  await put(rig.queue, "x", ["a@two.example"]);
+  const fail = async (text: string) => {
+    const [claim] = await rig.queue.claim(1);
+    const error = { text, scope: "recipient" as const, permanent: false };
+    const nextAttempt = rig.clock.now() + 60_000;
+    const change = { index: 0, status: "waiting" as const, tried: true, nextAttempt, error };
+    const rest = claim!.message.recipients.slice(1).map((_, i) => ({
+      ...{ index: i + 1, status: "waiting" as const, tried: false, nextAttempt },
+    }));
+    await claim!.settle({ changes: [change, ...rest] });
+    claim!.release();
+  };
+  await fail("of one");
+  await fail("of two");
+  const { destinations } = good(await rig.client.summary());
+  const errors = destinations.map(({ destination, lastError }) => [destination, lastError]);
+  assertEquals(new Map(errors as [string, string][]).get("two.example"), "of two");
+  assertEquals(new Map(errors as [string, string][]).get("one.example"), "of one");
+});
