@@ -27,7 +27,10 @@ const GAP = "  ";
 
 /** The rows as lines of values with tabs between them, without titles. An empty value is `-`. */
 export function tabbedLine<Row>(row: Row, columns: readonly Column<Row>[]): string {
-  return columns.map(({ cell, full = cell }) => visible(full(row)) || "-").join("\t");
+  const values = columns.map(({ cell, full = cell }) => full(row) || "-");
+  // One look at all of them will do for nearly every row.
+  const all = values.join("");
+  return (visible(all) === all ? values : values.map(visible)).join("\t");
 }
 
 /** The rows as lines of at most `width` columns, the titles first. */
