@@ -203,5 +203,7 @@ document.addEventListener("visibilitychange", () => {
 
 if (document.querySelector("header nav")) {
   listen();
+  // A page that comes back from the browser's memory listens again.
+  addEventListener("pageshow", ({ persisted }) => persisted && listen());
   setInterval(renewSoon, IDLE);
 }
