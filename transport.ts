@@ -259,12 +259,20 @@ export class Transport {
 
   /** Only who is trusted to may say for whom it connects; everybody else would choose an address. */
   async #introduce(connection: Connection, record: SessionRecord): Promise<void> {
-    const { proxies, clock } = this.#options;
-    const { address } = connection.remote;
-    const network = proxies(address);
-    if (network === undefined) throw new ProxyError("it is none of the proxy_hosts");
-    await introduce(connection, clock);
-    record.introduced(`proxy_hosts ${network}, says ${address}`);
+    const { proxies, clock, sessions } = this.#options;
+    const { remote } = connection;
+    const network = proxies(remote.address);
+    try {
+      if (network === undefined) throw new ProxyError("it is none of the proxy_hosts");
+      await introduce(connection, clock);
+    } catch (error) {
+      if (error instanceof ProxyError) {
+        const decision: Decision = { about: "connection", rule: error.message };
+        sessions.refused(record, { ...remote, ...SILENT }, { decision });
+      }
+      throw error;
+    }
+    record.introduced(`proxy_hosts ${network}, says ${remote.address}`);
   }
 
   async #admit(connection: Connection, record: SessionRecord): Promise<SessionFact["end"]> {

@@ -223,7 +223,7 @@ export class Metrics implements StoryTaker {
   }
 
   #takeRefused({ decision, reply }: RefusedFact): void {
-    this.#refusals.add(1, decision.about, `${reply[0]}xx`);
+    this.#refusals.add(1, decision.about, reply === undefined ? "none" : `${reply[0]}xx`);
   }
 
   #addGauges(): void {

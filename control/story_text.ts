@@ -84,7 +84,8 @@ export function eventOf(fact: StoryFact, time: TimeWriter): StoryEvent {
       return { at, ...finishedText(fact) };
     case "refused": {
       const whom = fact.to ?? fact.from;
-      const title = `Refused${whom === undefined ? "" : ` ${pathText(whom)}`}: ${fact.reply}`;
+      const { reply = "hung up on" } = fact;
+      const title = `Refused${whom === undefined ? "" : ` ${pathText(whom)}`}: ${reply}`;
       const lines = [line("client", clientText(fact.client)), line("rule", fact.decision.rule)];
       return { at, tone: "bad", title, lines };
     }

@@ -175,8 +175,8 @@ export interface RefusedFact extends Fact {
   /** Where a sender or what comes after it was refused. */
   readonly from?: string;
   readonly to?: string;
-  /** Our reply, one line. */
-  readonly reply: string;
+  /** Our reply, one line; absent where the client was only hung up on. */
+  readonly reply?: string;
   /** Why. */
   readonly decision: Decision;
 }

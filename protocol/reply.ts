@@ -63,5 +63,7 @@ export const LOCAL_ERROR: SmtpReply = reply(451, "4.3.0", "Local error, try agai
 export const SHUTTING_DOWN: SmtpReply = reply(421, "4.3.2", "Server is shutting down");
 /** The client was silent too long. */
 export const TIMED_OUT: SmtpReply = reply(421, "4.4.2", "Timeout, closing connection");
+/** Content comes too slowly, for longer than it may. */
+export const TOO_SLOW: SmtpReply = reply(421, "4.4.2", "Content arrives too slowly");
 /** This client may not send to that domain. */
 export const RELAY_DENIED: SmtpReply = reply(550, "5.7.1", "Relaying denied");

@@ -91,6 +91,11 @@ export abstract class SessionMachine {
     return "content" in this.state ? this.state.content.octets : 0;
   }
 
+  /** The content that is under way will not be taken, and why; the client hears it from who decided that. */
+  refuseContent(reply: SmtpReply): void {
+    if ("content" in this.state) this.state.content.refuse(reply);
+  }
+
   /** Adds a reply to what is sent. */
   protected say(reply: SmtpReply): void {
     this.#output += formatReply(reply);

@@ -15,7 +15,7 @@ import {
   TOO_MANY_IDLE,
   TOO_MANY_RCPT,
 } from "../protocol/replies.ts";
-import type { SmtpReply } from "../protocol/reply.ts";
+import { type SmtpReply, TOO_SLOW } from "../protocol/reply.ts";
 
 /** A limit, or a rule in words. */
 type Rule =
@@ -27,6 +27,7 @@ type Rule =
 
 const RULES: ReadonlyMap<SmtpReply, Rule> = new Map<SmtpReply, Rule>([
   [TOO_BIG, { about: "content", limit: "messageSize" }],
+  [TOO_SLOW, { about: "limit", limit: "dataRate" }],
   [BARE_LINE_END, { about: "content", rule: "lines end in CRLF (RFC 5321 §2.3.8)" }],
   [TOO_MANY_RCPT, { about: "limit", limit: "recipients" }],
   [TOO_MANY_ERRORS, { about: "limit", limit: "errors" }],

@@ -13,7 +13,13 @@ import type { SessionFact } from "../history/story.ts";
 import type { ClientInfo, TlsChannel } from "../message/envelope.ts";
 import type { ServerSession } from "../protocol.ts";
 import type { SessionHandler } from "../protocol/handler.ts";
-import { reply, replyBytes, SHUTTING_DOWN, type SmtpReply, TIMED_OUT } from "../protocol/reply.ts";
+import {
+  replyBytes,
+  SHUTTING_DOWN,
+  type SmtpReply,
+  TIMED_OUT,
+  TOO_SLOW,
+} from "../protocol/reply.ts";
 import type { Connection, Peer } from "./connection.ts";
 import { ContentRate } from "./content_rate.ts";
 import type { Awaited, ReadBuffers } from "./read_buffers.ts";
@@ -33,8 +39,6 @@ export interface Serving {
   /** Who answers another client that the connection is used for, or the reply that turns it away. */
   readonly welcome: (peer: Peer, record: SessionRecord) => Promise<SessionHandler | SmtpReply>;
 }
-
-const TOO_SLOW = reply(421, "4.4.2", "Content arrives too slowly");
 
 /** How long a reply may wait for a client that does not read, ms. */
 const WRITE_TIMEOUT = 60_000;
@@ -91,8 +95,8 @@ export class ServedConnection {
       }
       switch (step.next) {
         case "read": {
-          const end = this.#due;
-          if (end !== undefined) return await this.#break(end);
+          if (this.#isToFinish) return await this.#finishNow();
+          if (this.#isTooSlow) return await this.#breakOff();
           const octets = await this.#read();
           if (octets === null) return "closed";
           this.#take(octets);
@@ -119,15 +123,20 @@ export class ServedConnection {
     return this.#connection.write(octets, WRITE_TIMEOUT);
   }
 
-  /** How the connection is to end now, if it is. */
-  get #due(): "shutdown" | "timeout" | undefined {
-    if (this.#finishing && !this.#session.inTransaction) return "shutdown";
-    return this.#isTooSlow ? "timeout" : undefined;
+  /** Whether the server stops, and nothing is open that may be finished before. */
+  get #isToFinish(): boolean {
+    return this.#finishing && !this.#session.inTransaction;
   }
 
-  async #break(end: "shutdown" | "timeout"): Promise<SessionFact["end"]> {
-    await this.#connection.dismiss(replyBytes(end === "shutdown" ? SHUTTING_DOWN : TOO_SLOW));
-    return end;
+  async #finishNow(): Promise<"shutdown"> {
+    await this.dismiss();
+    return "shutdown";
+  }
+
+  async #breakOff(): Promise<"timeout"> {
+    this.#session.refuseContent(TOO_SLOW);
+    await this.#connection.dismiss(replyBytes(TOO_SLOW));
+    return "timeout";
   }
 
   async #greet(): Promise<void> {
@@ -157,7 +166,7 @@ export class ServedConnection {
   /** Ends the connection as soon as no transaction is open. */
   finish(): void {
     this.#finishing = true;
-    if (this.#waiting && !this.#session.inTransaction) void this.dismiss();
+    if (this.#waiting && this.#isToFinish) void this.dismiss();
   }
 
   /** Ends the connection now, with 421. */

@@ -56,8 +56,8 @@ export class SessionRecord {
     this.#made().introductions.push({ about: "connection", rule });
   }
 
-  /** Something was refused. */
-  refused(reply: string): void {
+  /** Something was refused, with this reply or by hanging up. */
+  refused(reply: string | undefined): void {
     const deeds = this.#made();
     deeds.refusals++;
     deeds.refusal ??= reply;
@@ -84,8 +84,8 @@ export class SessionRecord {
 
 /** What was refused, and why. */
 export interface Refusal extends Pick<RefusedFact, "from" | "to" | "decision"> {
-  /** Our reply. */
-  readonly reply: SmtpReply;
+  /** Our reply; absent where the client is only hung up on. */
+  readonly reply?: SmtpReply;
 }
 
 /** How a session ended. */
@@ -129,7 +129,7 @@ export class SessionStories {
     { address, port, helo, user }: RefusedFact["client"],
     { reply, decision, from, to }: Refusal,
   ): void {
-    const text = replyText(reply);
+    const text = reply && replyText(reply);
     record.refused(text);
     this.#stories.take({
       kind: "refused",

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { LOOPBACK_NETWORKS } from "../../config/config.ts";
 import type { StoryFact } from "../../history/story.ts";
 import { accept, refuse, take } from "../../policy/hooks.ts";
-import { until } from "../transport/running.ts";
+import { someTurns, until } from "../transport/running.ts";
 import { type Changes, inMemory, type Receiving, withReceiver } from "./receiving.ts";
 
 type FactOf<K extends StoryFact["kind"]> = Extract<StoryFact, { kind: K }>;
@@ -169,6 +169,29 @@ for (const [what, { changes, lines, rules }] of Object.entries(REFUSED)) {
     assertEquals(await refusals({ ...US, ...changes }, lines), rules);
   });
 }
+
+Deno.test("content that comes too slowly is told as refused, with its sender and the limit", () =>
+  withReceiver(inMemory, { limits: { dataRate: 200 } }, async (receiving) => {
+    const peer = await receiving.connect();
+    await peer.hello();
+    for (const line of TRANSACTION) await peer.ask(line);
+    let isOver = false;
+    const over = peer.toEnd().then(() => isOver = true);
+    for (let second = 0; second < 120 && !isOver; second++) {
+      await peer.say("x").catch(() => {});
+      await someTurns();
+      receiving.clock.advance(1000);
+    }
+    await over;
+    const { reply, from, decision } = told(receiving, "refused")[0]!;
+    assertEquals({ reply, from, decision }, {
+      reply: "421 4.4.2 Content arrives too slowly",
+      from: "a@b.test",
+      decision: { about: "limit", rule: "limits.data_rate 200" },
+    });
+    const { end, refusals } = await sessionOf(receiving);
+    assertEquals([end, refusals], ["timeout", 1]);
+  }));
 
 Deno.test("a message that a hook took over counts for its session", () =>
   withReceiver(inMemory, { hooks: { message: () => take() } }, async (receiving) => {

@@ -1,5 +1,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { concat, encode } from "../../base/bytes.ts";
+import type { StoryFact } from "../../history/story.ts";
+import { SessionStories } from "../../transport/session_stories.ts";
+import { TestClock } from "../helpers/test_clock.ts";
 import { Peer } from "./peer.ts";
 import {
   CERTIFICATE,
@@ -101,6 +104,28 @@ Deno.test("who is no proxy is hung up on without a word, whatever it says", () =
       assertEquals(await peer.toEnd(), "");
     }
   }, { proxies: () => undefined }));
+
+Deno.test("who is no proxy, or sends no header, is told as refused without a reply", async () => {
+  const facts: StoryFact[] = [];
+  const clock = new TestClock();
+  const sessions = new SessionStories({ take: (fact) => void facts.push(fact) }, clock);
+  const told = async (said: string, changes: Changes) => {
+    await withProxied(async ({ connect }) => {
+      const peer = await connect();
+      await peer.say(said).catch(() => {});
+      await peer.toEnd();
+    }, { clock, sessions, ...changes });
+    const [refused, session] = facts.splice(0);
+    assert(refused?.kind === "refused" && session?.kind === "session", "a refusal, then the end");
+    assertEquals([refused.reply, session.end, session.refusals], [undefined, "turned away", 1]);
+    return `${refused.client.address} ${refused.decision.about}: ${refused.decision.rule}`;
+  };
+  assertEquals(
+    await told(HEADER, { proxies: () => undefined }),
+    "127.0.0.1 connection: it is none of the proxy_hosts",
+  );
+  assertEquals(await told("QUIT\r\n", {}), "127.0.0.1 connection: its PROXY line is malformed");
+});
 
 Deno.test("a proxy without a proper header is hung up on without a word", () =>
   withProxied(async ({ connect, handler }) => {
