@@ -6,6 +6,7 @@
  */
 import { fatesOf, type RecipientFate } from "../history/fates.ts";
 import type { AcceptedFact, AttemptFact, StoryFact, WaitFact } from "../history/story.ts";
+import { mailDomain } from "../protocol/domain.ts";
 import { isHostFailure, type MessageState, type Recipient } from "../queue/queue.ts";
 import {
   countText,
@@ -125,13 +126,9 @@ function waitingText(
 
 /** The domain that is held, when that of every recipient left is. */
 function heldDomain({ recipients, heldDomains = [] }: Present): string | undefined {
-  const domains = new Set(recipients.filter(isOpen).map(({ address }) => domainIn(address)));
+  const domains = new Set(recipients.filter(isOpen).map(({ address }) => mailDomain(address)));
   const held = [...domains].filter((domain) => heldDomains.includes(domain));
   return held.length === domains.size ? listText(held) || undefined : undefined;
-}
-
-function domainIn(address: string): string {
-  return address.slice(address.lastIndexOf("@") + 1).toLowerCase();
 }
 
 /** What decided last whether it goes. */
@@ -147,7 +144,7 @@ function errorText({ recipients }: Present): string | undefined {
   const error = failed?.lastError;
   if (error === undefined) return undefined;
   if (error.code !== undefined) return `${error.hop ?? "the next hop"} answered ${error.text}`;
-  const where = error.hop ?? (isHostFailure(error) ? domainIn(failed!.address) : undefined);
+  const where = error.hop ?? (isHostFailure(error) ? mailDomain(failed!.address) : undefined);
   return where === undefined || error.text.includes(where) ? error.text : `${where}: ${error.text}`;
 }
 

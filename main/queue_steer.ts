@@ -11,6 +11,7 @@ import type { ActionInput } from "../control/action.ts";
 import type { QueueEntry } from "../control/client.ts";
 import type { FilterInput } from "../control/filter.ts";
 import { countText, listText, pathText } from "../control/words.ts";
+import { canonicalDomain } from "../protocol/domain.ts";
 import { CommandError, type Context, FAILED, must, OK, USAGE, wholeId } from "./context.ts";
 import { filterOf } from "./queue_filter.ts";
 import { type Line, valueOf } from "./queue_line.ts";
@@ -207,7 +208,7 @@ async function releaseAll(
 ): Promise<number | undefined> {
   const { client, terminal } = context;
   const { all, domains } = must(await client.holds());
-  const name = domain?.toLowerCase();
+  const name = domain && canonicalDomain(domain);
   if (domain === undefined ? !all : !domains.some((held) => held.domain === name)) return undefined;
   const what = domain === undefined ? "all mail" : `all mail for ${visible(domain)}`;
   if (!await isAgreed(`Let ${what} go again?`, line, context)) return OK;

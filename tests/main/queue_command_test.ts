@@ -166,6 +166,9 @@ Deno.test("a domain is held as such, now and from now on, and says so", () =>
       (await shell.lines("explain", id))[0],
       "Waiting: all mail for example.net is held until it is released",
     );
+    await shell.lines("hold", "--domain", "Bücher.example", "--yes");
+    const idn = await shell.lines("release", "--domain", "bücher.EXAMPLE", "--yes");
+    assertEquals(idn, ["Released: all mail for bücher.EXAMPLE goes again."]);
     const released = await shell.lines("release", "--domain", "example.net", "--yes");
     assertEquals(released, ["Released: all mail for example.net goes again."]);
   }));
