@@ -6,7 +6,7 @@
  *
  * @module
  */
-import sanitizeHtml from "sanitize-html";
+import process from "node:process";
 import type { ParsedMessage, Part } from "./parse.ts";
 
 /** The policy of that document: the browser's part, should ours fail. */
@@ -65,17 +65,28 @@ function sides(property: string): string[] {
 }
 
 /** The document that shows a message: its HTML, or else its text. */
-export function safeDocument(message: ParsedMessage): string {
+export async function safeDocument(message: ParsedMessage): Promise<string> {
   const body = message.html === undefined
     ? `<pre>${escaped(message.text)}</pre>`
-    : cleaned(message.html.slice(0, LONGEST_HTML), message.parts);
+    : await cleaned(message.html.slice(0, LONGEST_HTML), message.parts);
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Message</title>` +
     `<style>html{background:#fff;color:#111}body{margin:1rem;font:15px/1.5 system-ui,sans-serif;` +
     `overflow-wrap:anywhere}img{max-width:100%;height:auto}pre{white-space:pre-wrap}` +
     `a{color:#0b57d0;text-decoration:underline}</style></head><body>${body}</body></html>`;
 }
 
-function cleaned(html: string, parts: readonly Part[]): string {
+/** The sanitiser. It comes with a printer of colours, which asks for a variable that we may not read unless the command line says that there are none. */
+async function loadSanitizer(): Promise<typeof import("sanitize-html")["default"]> {
+  process.argv.push("--no-color");
+  try {
+    return (await import("sanitize-html")).default;
+  } finally {
+    process.argv.pop();
+  }
+}
+
+async function cleaned(html: string, parts: readonly Part[]): Promise<string> {
+  const sanitizeHtml = await loadSanitizer();
   const images = new Images(parts);
   return sanitizeHtml(html, {
     allowedTags: TAGS,

@@ -205,7 +205,7 @@ export const INBOX_ROUTES: readonly Route[] = [
     async handle({ target, params: { id } }) {
       const { FRAME_POLICY, safeDocument } = await import("../inbox/safe_html.ts");
       const { parsed } = await inboxOf(target).open(id);
-      return new Response(safeDocument(parsed), {
+      return new Response(await safeDocument(parsed), {
         headers: {
           "content-type": "text/html; charset=utf-8",
           "content-security-policy": FRAME_POLICY,

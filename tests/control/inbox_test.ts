@@ -173,3 +173,18 @@ Deno.test("the original comes back octet for octet", () =>
     assertMatch(raw, /^Received: /);
     assert(raw.endsWith("..dots\r\n"));
   }));
+
+Deno.test("HTML is made harmless by a program that has no rights at all", () =>
+  withTempDir(async (directory) => {
+    const root = new URL("../../", import.meta.url);
+    const file = `${directory}/clean.ts`;
+    await Deno.writeTextFile(
+      file,
+      `import { safeDocument } from "${root}control/inbox/safe_html.ts";
+       console.log(await safeDocument({ html: "<b>x</b><script>1</script>", parts: [] }));`,
+    );
+    const { stdout } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "--no-prompt", "--no-check", "--config", `${root.pathname}deno.json`, file],
+    }).output();
+    assertStringIncludes(new TextDecoder().decode(stdout), "<body><b>x</b></body>");
+  }));
