@@ -14,6 +14,7 @@ const ROOT = new URL("../../", import.meta.url);
 const ELSEWHERE: ReadonlyMap<string, string> = new Map([
   ["421 4.3.2 Server is shutting down", "tests/transport/stop_test.ts"],
   ["421 4.4.2 Timeout, closing connection", "tests/transport/conversation_test.ts"],
+  ["421 4.4.2 Content arrives too slowly", "tests/transport/conversation_test.ts"],
   ["550 5.7.1 Relaying denied", "tests/server/receive_test.ts"],
   ["554 5.5.0 Wait for the reply, closing connection", "tests/server/inquire_test.ts"],
 ]);
