@@ -6,7 +6,7 @@
  * @module
  */
 import type { Clock } from "../base/clock.ts";
-import type { FinishedFact, StoryTaker } from "../history/story.ts";
+import type { FinishedFact, Redirection, StoryTaker } from "../history/story.ts";
 import type { Queue, QueuedMessage, Steering, SteerOutcome } from "../queue/queue.ts";
 
 /** What is to be done. */
@@ -22,7 +22,7 @@ export interface SteerOrder {
 
 /** Where a message is, and who is told. */
 export interface Steered {
-  readonly queue: Pick<Queue, "steer">;
+  readonly queue: Pick<Queue, "steer" | "overview">;
   readonly stories: StoryTaker;
   readonly clock: Clock;
 }
@@ -33,15 +33,28 @@ export async function steerAndTell(
   id: string,
   { steering, by, detail, wait }: SteerOrder,
 ): Promise<SteerOutcome> {
+  const redirected = redirectionsOf(steering, queue.overview(id)?.recipients ?? []);
   const ends: FinishedFact[] = [];
   const onRemoved = (message: QueuedMessage) => ends.push(endOf(message, clock.now()));
   const change = steering.kind === "remove" ? { ...steering, onRemoved } : steering;
   const outcome = await queue.steer(id, change, wait);
   if (outcome !== "done") return outcome;
   const action = steering.kind;
-  stories.take({ kind: "steered", at: clock.now(), id, action, by, ...(detail && { detail }) });
+  const particulars = { ...(detail && { detail }), ...(redirected.length > 0 && { redirected }) };
+  stories.take({ kind: "steered", at: clock.now(), id, action, by, ...particulars });
   for (const end of ends) stories.take(end);
   return outcome;
+}
+
+/** Which of a message's recipients have another address then. */
+function redirectionsOf(steering: Steering, recipients: readonly string[]): Redirection[] {
+  if (steering.kind !== "redirect" || steering.recipients === undefined) return [];
+  const redirections: Redirection[] = [];
+  for (const from of recipients) {
+    const to = steering.recipients.get(from);
+    if (to !== undefined) redirections.push({ from, to });
+  }
+  return redirections;
 }
 
 /** The end of a message that was removed: of its recipients, what was over before stays what it was. */

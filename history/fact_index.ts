@@ -9,7 +9,7 @@ import type { Bytes } from "../base/bytes.ts";
 import type { KeyTaker } from "./keys.ts";
 
 /** Marks an index of this form; read on a machine of the other octet order it is another number. */
-const MAGIC = 0x48495831;
+const MAGIC = 0x48495832;
 /** Keys are put in order by as many of their upper bits as tell this many buckets apart. */
 const BUCKET_BITS = 10;
 const BUCKETS = 1 << BUCKET_BITS;

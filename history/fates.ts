@@ -5,12 +5,14 @@
  * @module
  */
 import { comparable } from "./keys.ts";
-import type { AcceptedFact, AttemptFact, StoryFact } from "./story.ts";
+import type { AcceptedFact, AttemptFact, Redirection, StoryFact } from "./story.ts";
 
 /** What is known of one recipient. */
 export interface RecipientFate {
-  /** As accepted, or as it was redirected. */
+  /** As accepted, or to which it was redirected last. */
   readonly address: string;
+  /** The addresses it had before, the first one first; absent unless it was redirected. */
+  readonly formerly?: readonly string[];
   /** `waiting`: no attempt is known; `failed`: given up. */
   readonly outcome: "waiting" | "delivered" | "deferred" | "failed" | "removed";
   /** When the last attempt ended, or it was given up or removed, ms since 1970; absent while it waits. */
@@ -38,11 +40,13 @@ function change(fates: Map<string, RecipientFate>, fact: StoryFact): void {
     case "notice":
       if (fact.action !== "failed") return;
       for (const address of fact.recipients) {
-        const { reply = fact.reason, host } = fates.get(comparable(address)) ?? {};
-        fates.set(comparable(address), { address, outcome: "failed", at: fact.at, reply, host });
+        const { reply = fact.reason, ...fate } = fates.get(comparable(address)) ?? {};
+        const change = { address, outcome: "failed", at: fact.at, reply } as const;
+        fates.set(comparable(address), { ...fate, ...change });
       }
       return;
     case "steered":
+      for (const each of fact.redirected ?? []) redirected(fates, each);
       if (fact.action === "remove") removed(fates, fact.at, `removed by ${fact.by}`);
       return;
     case "accepted":
@@ -60,14 +64,25 @@ function attempted(fates: Map<string, RecipientFate>, attempt: AttemptFact): voi
   const { recipients, results, outcome, reply, host, took } = attempt;
   for (const [i, address] of recipients.entries()) {
     const result = results?.[i] ?? { outcome: outcome === "mixed" ? "deferred" : outcome, reply };
-    if (fates.get(comparable(address))?.outcome === "delivered") continue;
-    fates.set(comparable(address), { address, ...result, at: attempt.at + took, host });
+    const before = fates.get(comparable(address));
+    if (before?.outcome === "delivered") continue;
+    fates.set(comparable(address), { ...before, address, ...result, at: attempt.at + took, host });
   }
 }
 
 function removed(fates: Map<string, RecipientFate>, at: number, reply: string): void {
-  for (const [key, { address, outcome }] of fates) {
+  for (const [key, { address, formerly, outcome }] of fates) {
     if (outcome !== "waiting" && outcome !== "deferred") continue;
-    fates.set(key, { address, outcome: "removed", at, reply });
+    fates.set(key, { address, ...(formerly && { formerly }), outcome: "removed", at, reply });
   }
+}
+
+/** Two recipients that have one address from now on fare alike. */
+function redirected(fates: Map<string, RecipientFate>, { from, to }: Redirection): void {
+  const fate = fates.get(comparable(from));
+  if (fate === undefined || fate.outcome === "delivered" || fate.outcome === "failed") return;
+  fates.delete(comparable(from));
+  const { formerly = [] } = fates.get(comparable(to)) ?? {};
+  const before = [...formerly, ...fate.formerly ?? [], fate.address];
+  fates.set(comparable(to), { ...fate, address: to, formerly: before });
 }

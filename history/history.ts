@@ -9,10 +9,10 @@
 import type { Clock } from "../base/clock.ts";
 import { log } from "../base/log.ts";
 import { denoWriter, FactFiles, type SegmentWriter } from "./fact_files.ts";
-import { fatesOf, type RecipientFate } from "./fates.ts";
 import type { FactQuery } from "./keys.ts";
+import { type FoundMessage, type MessageFilter, messages } from "./messages.ts";
 import { newest, storyOf } from "./search.ts";
-import type { AcceptedFact, RefusedFact, SessionFact, StoryFact, StoryTaker } from "./story.ts";
+import type { RefusedFact, SessionFact, StoryFact, StoryTaker } from "./story.ts";
 
 /** What a history is. */
 export interface HistoryOptions {
@@ -29,8 +29,8 @@ export interface HistoryOptions {
   readonly writer?: SegmentWriter;
 }
 
-/** What messages are looked for; everything that is given has to hold. The times are those of acceptance. */
-export type MessageQuery = Omit<FactQuery, "client"> & {
+/** What messages are looked for. */
+export type MessageQuery = MessageFilter & {
   /** How many to give at most. */
   readonly limit: number;
 };
@@ -40,16 +40,6 @@ export type SessionQuery = Omit<FactQuery, "messageId"> & {
   /** How many to give at most. */
   readonly limit: number;
 };
-
-/** A message of the history. */
-export interface FoundMessage {
-  /** How it was accepted. */
-  readonly accepted: AcceptedFact;
-  /** What is known of each recipient. */
-  readonly recipients: readonly RecipientFate[];
-  /** When it was finished, ms since 1970; absent while it is in the queue. */
-  readonly finished?: number;
-}
 
 /** The share of the size that refusals and sessions have. */
 const SESSIONS_SHARE = 0.25;
@@ -102,11 +92,11 @@ export class History implements StoryTaker {
   }
 
   /** Accepted messages, the newest first, each with what became of it. */
-  async find({ limit, ...query }: MessageQuery): Promise<FoundMessage[]> {
+  async find({ limit, ...filter }: MessageQuery): Promise<FoundMessage[]> {
     const found: FoundMessage[] = [];
-    for await (const fact of newest(this.#mail, query, "accepted")) {
+    for await (const message of messages(this.#mail, filter)) {
       if (found.length >= limit) break;
-      if (fact.kind === "accepted") found.push(await this.#withOutcome(fact));
+      found.push(message);
     }
     return found;
   }
@@ -124,11 +114,5 @@ export class History implements StoryTaker {
   /** Writes what waits, and ends. Never rejects. */
   async close(): Promise<void> {
     await Promise.all([this.#mail.close(), this.#sessions.close()]);
-  }
-
-  async #withOutcome(accepted: AcceptedFact): Promise<FoundMessage> {
-    const facts = await storyOf(this.#mail, accepted.id, "until finished");
-    const finished = facts.find(({ kind }) => kind === "finished")?.at;
-    return { accepted, recipients: fatesOf(accepted, facts), finished };
   }
 }

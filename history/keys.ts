@@ -1,6 +1,6 @@
 /**
  * By what a fact is found: its id, its sender and recipients, their domains, its
- * Message-ID and the client's address. A key is a number made of these, the same
+ * Message-ID, the client's address, and whether it is out of the ordinary. A key is a number made of these, the same
  * for two texts only by accident: whoever looks something up by keys compares
  * what was found with {@linkcode matches}.
  *
@@ -8,7 +8,8 @@
  */
 import { domainToASCII } from "node:url";
 import { isAscii } from "../base/bytes.ts";
-import type { StoryFact } from "./story.ts";
+import { arrivalOf } from "../queue/id.ts";
+import type { AttemptFact, SteerFact, StoryFact } from "./story.ts";
 
 /** What is looked for. Everything that is given has to hold. */
 export interface FactQuery {
@@ -27,15 +28,32 @@ export interface FactQuery {
   readonly until?: number;
 }
 
-/** What a key is of. The numbers keep equal texts of different kinds apart. */
-type KeyKind = 1 | 2 | 3 | 4 | 5 | 6 | 7;
-const ID: KeyKind = 1;
-const FROM: KeyKind = 2;
-const FROM_DOMAIN: KeyKind = 3;
-const TO: KeyKind = 4;
-const TO_DOMAIN: KeyKind = 5;
-const MESSAGE_ID: KeyKind = 6;
-const CLIENT: KeyKind = 7;
+// What a key is of. The numbers keep equal texts of different kinds apart.
+const ID = 1;
+const FROM = 2;
+const FROM_DOMAIN = 3;
+const TO = 4;
+const TO_DOMAIN = 5;
+const MESSAGE_ID = 6;
+const CLIENT = 7;
+const EVENT = 8;
+const STEERED = 9;
+const EVENT_TO = 10;
+const EVENT_TO_DOMAIN = 11;
+const REDIRECTED = 12;
+const REDIRECTED_DOMAIN = 13;
+
+/** What addresses are of, and what their domains are of. */
+const DOMAIN_KINDS = {
+  [FROM]: FROM_DOMAIN,
+  [TO]: TO_DOMAIN,
+  [EVENT_TO]: EVENT_TO_DOMAIN,
+  [REDIRECTED]: REDIRECTED_DOMAIN,
+} as const;
+type AddressKind = keyof typeof DOMAIN_KINDS;
+
+/** A delivery that is over within this time of the message's arrival is found by its acceptance and has no keys of its own: that is nearly all there is. ms. */
+export const PROMPT = 60_000;
 
 /** What begins the pattern for any address in a domain. */
 const ANY = "*@";
@@ -64,9 +82,12 @@ export function takeKeys(fact: StoryFact, at: number, taker: KeyTaker): void {
       taker.add(keyOf(CLIENT, fact.client.address), at);
       return;
     case "attempt":
-    case "waits":
+      return isPrompt(fact) ? undefined : takeEvent(fact.recipients, at, taker);
     case "notice":
+      return takeEvent(fact.recipients, at, taker);
     case "steered":
+      return takeSteered(fact, at, taker);
+    case "waits":
     case "finished":
       return;
     default:
@@ -83,6 +104,16 @@ export function queryKeys({ id, from, to, messageId, client }: FactQuery): numbe
   if (messageId !== undefined) keys.push(keyOf(MESSAGE_ID, bare(messageId)));
   if (client !== undefined) keys.push(keyOf(CLIENT, client));
   return keys;
+}
+
+/** The key of what happened to a recipient, or to any, other than a prompt delivery; the second one is of what was done to all of a message. */
+export function eventKeys(to: string | undefined): number[] {
+  return to === undefined ? [keyOf(EVENT, "")] : [patternKey(EVENT_TO, to), keyOf(STEERED, "")];
+}
+
+/** The key of redirections from an address and to it. */
+export function redirectionKey(address: string): number {
+  return patternKey(REDIRECTED, address);
 }
 
 /** Whether a fact is one that is looked for. */
@@ -124,7 +155,7 @@ function clientOf(fact: StoryFact): string | undefined {
 }
 
 /** Whether an address is the one that is looked for, or in the domain. */
-function isLike(address: string, pattern: string): boolean {
+export function isLike(address: string, pattern: string): boolean {
   if (!pattern.startsWith(ANY)) return comparable(address) === comparable(pattern);
   return domainOf(comparable(address)) === domainOf(comparable(pattern));
 }
@@ -141,25 +172,38 @@ function bare(messageId: string): string {
   return text.startsWith("<") && text.endsWith(">") ? text.slice(1, -1) : text;
 }
 
-function takeAddress(
-  kind: typeof FROM | typeof TO,
-  address: string,
-  at: number,
-  to: KeyTaker,
-): void {
-  const text = comparable(address);
-  to.add(keyOf(kind, text), at);
-  to.add(keyOf(kind === FROM ? FROM_DOMAIN : TO_DOMAIN, domainOf(text)), at);
+function isPrompt({ outcome, at, took, id }: AttemptFact): boolean {
+  return outcome === "delivered" && at + took - arrivalOf(id) < PROMPT;
 }
 
-function patternKey(kind: typeof FROM | typeof TO, pattern: string): number {
+function takeEvent(recipients: readonly string[], at: number, taker: KeyTaker): void {
+  taker.add(keyOf(EVENT, ""), at);
+  for (const address of recipients) takeAddress(EVENT_TO, address, at, taker);
+}
+
+function takeSteered({ redirected = [] }: SteerFact, at: number, taker: KeyTaker): void {
+  taker.add(keyOf(EVENT, ""), at);
+  taker.add(keyOf(STEERED, ""), at);
+  for (const { from, to } of redirected) {
+    takeAddress(REDIRECTED, from, at, taker);
+    takeAddress(REDIRECTED, to, at, taker);
+  }
+}
+
+function takeAddress(kind: AddressKind, address: string, at: number, to: KeyTaker): void {
+  const text = comparable(address);
+  to.add(keyOf(kind, text), at);
+  to.add(keyOf(DOMAIN_KINDS[kind], domainOf(text)), at);
+}
+
+function patternKey(kind: AddressKind, pattern: string): number {
   const text = comparable(pattern);
   if (!text.startsWith(ANY)) return keyOf(kind, text);
-  return keyOf(kind === FROM ? FROM_DOMAIN : TO_DOMAIN, domainOf(text));
+  return keyOf(DOMAIN_KINDS[kind], domainOf(text));
 }
 
 /** FNV-1a over the text's UTF-16 units, 32 bits, with a last stir because the upper bits choose the place in an index. */
-function keyOf(kind: KeyKind, text: string): number {
+function keyOf(kind: number, text: string): number {
   let hash = 0x811c9dc5 ^ kind;
   for (let i = 0; i < text.length; i++) {
     hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);

@@ -5,8 +5,7 @@
  *
  * @module
  */
-import { decodeTime } from "@std/ulid";
-import { isId } from "../queue/id.ts";
+import { arrivalOf, isId } from "../queue/id.ts";
 import type { FactFiles } from "./fact_files.ts";
 import { readFact } from "./fact_text.ts";
 import { type FactQuery, matches, queryKeys } from "./keys.ts";
@@ -52,7 +51,7 @@ export async function storyOf(
   extent: "all" | "until finished" = "all",
 ): Promise<StoryFact[]> {
   const facts: StoryFact[] = [];
-  for (const segment of await files.segments(timeOf(id) - CLOCK_STEP)) {
+  for (const segment of await files.segments((isId(id) ? arrivalOf(id) : -Infinity) - CLOCK_STEP)) {
     let isFinished = false;
     for await (const fact of factsAt(segment, await segment.places(queryKeys({ id })))) {
       if (fact.id !== id) continue;
@@ -64,11 +63,20 @@ export async function storyOf(
   return facts.sort((a, b) => a.at - b.at);
 }
 
-/** When the message of this id arrived, ms since 1970; what is no id of ours says nothing. */
-function timeOf(id: string): number {
-  try {
-    return isId(id) ? decodeTime(id) : -Infinity;
-  } catch {
-    return -Infinity;
+/** The ids of the facts of these times that have one of the keys, by accident others too. Times in ms since 1970. */
+export async function idsByKeys(
+  files: FactFiles,
+  keys: readonly number[],
+  since: number,
+  until: number,
+): Promise<Set<string>> {
+  const ids = new Set<string>();
+  for (const segment of await files.segments(since, until)) {
+    for (const key of keys) {
+      for await (const fact of factsAt(segment, await segment.places([key]))) {
+        if (fact.at >= since && fact.at < until) ids.add(fact.id);
+      }
+    }
   }
+  return ids;
 }

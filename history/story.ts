@@ -157,6 +157,14 @@ export interface SteerFact extends Fact {
   readonly by: string;
   /** The particulars, one line: the new next hop, the new recipient. */
   readonly detail?: string;
+  /** The recipients that have another address from now on; absent when none has. */
+  readonly redirected?: readonly Redirection[];
+}
+
+/** A recipient's address, and the one that stands for it from now on. */
+export interface Redirection {
+  readonly from: string;
+  readonly to: string;
 }
 
 /** A message is finished and gone from the queue. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { z } from "zod";
-import type { FoundMessage } from "../../history/history.ts";
+import type { FoundMessage } from "../../history/messages.ts";
 import type { StoryFact } from "../../history/story.ts";
 import { fact, messageId, time } from "../answer_schemas.ts";
 import { mailboxPattern, timeText } from "../texts.ts";
@@ -12,11 +12,14 @@ import { Problem } from "../problem.ts";
 import { type Route, route } from "../route.ts";
 import type { ControlTarget } from "../target.ts";
 
+const outcome = z.enum(["waiting", "delivered", "deferred", "failed", "removed"]);
+
 const found = z.object({
   accepted: fact.describe("How it was accepted"),
   recipients: z.array(z.object({
     address: z.string(),
-    outcome: z.enum(["waiting", "delivered", "deferred", "failed", "removed"]),
+    formerly: z.array(z.string()).optional().describe("The addresses it was redirected from"),
+    outcome,
     at: time.optional(),
     reply: z.string().optional(),
     host: z.string().optional(),
@@ -66,12 +69,17 @@ export const HISTORY_ROUTES: readonly Route[] = [
       from: mailboxPattern.optional().describe(
         "The sender; `*@example.org` is any in that domain, `<>` the null reverse-path",
       ),
-      to: mailboxPattern.optional().describe("A recipient; `*@example.org` is any in that domain"),
+      to: mailboxPattern.optional().describe(
+        "A recipient, also after it was redirected; `*@example.org` is any in that domain",
+      ),
       messageId: z.string().min(1).max(1000).optional().describe(
         "The Message-ID, with its angle brackets or without them",
       ),
-      since: timeText.optional().describe("Accepted then or later: ISO 8601, or ms since 1970"),
-      until: timeText.optional().describe("Accepted before then"),
+      outcome: outcome.optional().describe("What became of such a recipient, as far as is known"),
+      since: timeText.optional().describe(
+        "Accepted then or later, or something happened to such a recipient; with `outcome`: that became of it then or later. ISO 8601, or ms since 1970",
+      ),
+      until: timeText.optional().describe("The same before then"),
       limit: z.coerce.number<string>().int().min(1).max(1000).default(100),
     }),
     body: undefined,

@@ -1,5 +1,5 @@
 /** What is told of messages that are steered one by one, and how their end is counted. */
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { steerAndTell, type SteerOrder } from "../../control/steer.ts";
 import type { StoryFact } from "../../history/story.ts";
 import { FileQueue } from "../../queue/file_queue.ts";
@@ -30,7 +30,7 @@ async function sendMixed(queue: Queue): Promise<string> {
 }
 
 /** Steers as ordered; gives what is told. */
-async function told(queue: Pick<Queue, "steer">, id: string, order: SteerOrder) {
+async function told(queue: Pick<Queue, "steer" | "overview">, id: string, order: SteerOrder) {
   const facts: StoryFact[] = [];
   const stories = { take: (fact: StoryFact) => void facts.push(fact) };
   const outcome = await steerAndTell({ queue, stories, clock: new TestClock() }, id, order);
@@ -70,11 +70,25 @@ Deno.test("what is steered and stays has no end to tell", async () => {
   assertEquals(facts.map(({ kind }) => kind), ["steered"]);
 });
 
+Deno.test("a redirection tells which recipients have another address", async () => {
+  const queue = new MemoryQueue(new TestClock());
+  const id = await sendMixed(queue);
+  const [from, to] = ["waiting0@example.net", "other@example.com"];
+  const recipients = new Map([[from, to], ["nobody@example.net", to]]);
+  const { facts } = await told(queue, id, {
+    steering: { kind: "redirect", recipients },
+    by: "api",
+  });
+  const [fact] = facts;
+  assert(fact?.kind === "steered");
+  assertEquals(fact.redirected, [{ from, to }]);
+});
+
 Deno.test("what could not be recorded is thrown, and told by nobody", async () => {
   const error = new QueueError("storage", "the disk is gone");
   const facts: StoryFact[] = [];
   const stories = { take: (fact: StoryFact) => void facts.push(fact) };
-  const queue = { steer: () => Promise.reject(error) };
+  const queue = { steer: () => Promise.reject(error), overview: () => undefined };
   const parts = { queue, stories, clock: new TestClock() };
   await assertRejects(() => steerAndTell(parts, "ID", REMOVE), QueueError, "the disk is gone");
   assertEquals(facts, []);

@@ -530,3 +530,124 @@ async function tellAll(
   }
   return told;
 }
+
+Deno.test("mail is found by when it was delivered, whenever it was accepted", async () => {
+  await withHistory(async (history, { open }) => {
+    const [at0, at1, at2] = [BEGIN, BEGIN + DAY, BEGIN + 2 * DAY];
+    const deferred = { outcome: "deferred", delivered: 0, reply: "450 later" } as const;
+    const early = accepted({ at: at0 });
+    const late = accepted({ at: at0 + 10 });
+    const slow = accepted({ at: at1 + 20 });
+    const other = accepted({ at: at0 + 30, to: ["carol@example.net"] });
+    const facts = [early, late, other, slow].flatMap((fact) => [fact, attempt(fact, deferred)]);
+    facts.push(attempt(early, { at: at0 + 1000 }), finished(early, { at: at0 + 1001 }));
+    facts.push(attempt(late, { at: at1 + 1000 }), finished(late, { at: at1 + 1001 }));
+    facts.push(attempt(other, { at: at1 + 2000, recipients: other.to }));
+    facts.push(attempt(slow, { at: at2 + 1000 }), finished(slow, { at: at2 + 1001 }));
+    for (const fact of facts) history.take(fact);
+    await history.close();
+    const again = await open();
+    const to = "bob@example.net";
+    const dayOne = { to, since: at1, until: at2 };
+    assertEquals(await idsOf(again, { ...dayOne, outcome: "delivered" }), [late.id]);
+    assertEquals(await idsOf(again, dayOne), [slow.id, late.id]);
+    assertEquals(await idsOf(again, { ...dayOne, to: "*@example.net" }), [
+      slow.id,
+      other.id,
+      late.id,
+    ]);
+    assertEquals(await idsOf(again, { to, since: at2 }), [slow.id]);
+    assertEquals(await idsOf(again, { since: at2, messageId: "1@example.org" }), [slow.id]);
+    assertEquals(await idsOf(again, { to, until: at1, outcome: "delivered" }), [early.id]);
+    assertEquals(await idsOf(again, { ...dayOne, outcome: "failed" }), []);
+    await again.close();
+  });
+});
+
+Deno.test("mail is found by what became of it, without a time", async () => {
+  await withHistory(async (history) => {
+    const at = (i: number) => BEGIN + i;
+    const [plain, deferred, failed, removed, waiting] = [1, 2, 3, 4, 5].map((i) =>
+      accepted({ at: at(i) })
+    ) as [AcceptedFact, AcceptedFact, AcceptedFact, AcceptedFact, AcceptedFact];
+    for (const fact of [plain, deferred, failed, removed, waiting]) history.take(fact);
+    history.take(attempt(plain));
+    history.take(attempt(deferred, { outcome: "deferred", delivered: 0 }));
+    const { to: recipients, id } = failed;
+    const told = { recipients, action: "failed", reason: "told" } as const;
+    history.take({ kind: "notice", at: at(90), id, ...told });
+    history.take({ kind: "steered", at: at(95), id: removed.id, action: "remove", by: "api" });
+    for (
+      const [outcome, message] of [
+        ["delivered", plain],
+        ["deferred", deferred],
+        ["failed", failed],
+        ["removed", removed],
+        ["waiting", waiting],
+      ] as const
+    ) {
+      assertEquals(await idsOf(history, { outcome }), [message.id], outcome);
+      assertEquals(await idsOf(history, { outcome, to: "*@example.net" }), [message.id], outcome);
+      assertEquals(await idsOf(history, { outcome, from: "x@example.org" }), [], outcome);
+    }
+  });
+});
+
+Deno.test("redirected mail is found under both addresses, and waits at neither once it is delivered", async () => {
+  await withHistory(async (history) => {
+    const message = accepted({ to: ["bob@example.net", "eve@example.net"] });
+    history.take(message);
+    history.take(attempt(message, { recipients: ["eve@example.net"], delivered: 1 }));
+    const redirected = [{ from: "Bob@example.net", to: "carol@example.com" }];
+    const steering = { action: "redirect", by: "api", redirected } as const;
+    history.take({ kind: "steered", at: BEGIN + DAY, id: message.id, ...steering });
+    history.take(
+      attempt(message, { at: BEGIN + 2 * DAY, recipients: ["carol@example.com"], delivered: 1 }),
+    );
+    const later = { since: BEGIN + 2 * DAY };
+    for (const to of ["bob@example.net", "carol@example.com", "*@example.com"]) {
+      assertEquals(await idsOf(history, { to, outcome: "delivered" }), [message.id], to);
+      assertEquals(await idsOf(history, { to, ...later }), [message.id], to);
+    }
+    assertEquals(await idsOf(history, { to: "eve@example.net", ...later }), []);
+    assertEquals(await idsOf(history, { outcome: "waiting" }), []);
+    const [found] = await history.find({ to: "carol@example.com", limit: 1 });
+    assertEquals(found!.recipients.map(({ address, formerly }) => [address, formerly]), [
+      ["eve@example.net", undefined],
+      ["carol@example.com", ["bob@example.net"]],
+    ]);
+  });
+});
+
+Deno.test("what is found by its delivery is what looking at every delivery finds", async () => {
+  const step = fc.record({
+    wait: fc.constantFrom(0, 1, 500, DAY),
+    delay: fc.constantFrom(0, 1000, 59_990, 61_000, DAY, 2 * DAY),
+    took: fc.constantFrom(0, 20, 600_000),
+  });
+  const time = fc.integer({ min: BEGIN, max: BEGIN + 4 * DAY });
+  const bunch = fc.tuple(fc.array(step, { maxLength: 20 }), fc.array(time, { minLength: 4 }));
+  await fc.assert(
+    fc.asyncProperty(bunch, async ([steps, times]) => {
+      await withHistory(async (history, { clock }) => {
+        const ends = new Map<string, number>();
+        for (const { wait, delay, took } of steps) {
+          clock.advance(wait);
+          const at = clock.now();
+          const message = accepted({ at });
+          ends.set(message.id, at + delay + took);
+          history.take(message);
+          history.take(attempt(message, { at: at + delay, took }));
+          if (wait === DAY) await history.find({ limit: 1 });
+        }
+        for (const since of times) {
+          const until = since + DAY;
+          const expected = [...ends].filter(([, end]) => end >= since && end < until);
+          const found = await idsOf(history, { since, until, outcome: "delivered" });
+          assertEquals(found.sort(), expected.map(([id]) => id).sort());
+        }
+      });
+    }),
+    { numRuns: 25 },
+  );
+});
