@@ -53,7 +53,9 @@ export interface FindRequest {
   readonly from?: string;
   readonly to?: string;
   readonly messageId?: string;
-  /** When they were accepted: ISO 8601, or ms since 1970. */
+  /** What became of such a recipient. */
+  readonly outcome?: string;
+  /** When they were accepted, or something happened to them; with an outcome, when that became of them. ISO 8601, or ms since 1970. */
   readonly since?: string | number;
   readonly until?: string | number;
   readonly limit?: number;

@@ -29,7 +29,7 @@ export function queueHelp(): string {
     "Why is this message late?          queue list --recipient bob@example.org; queue explain ID",
     "Send it now:                       queue retry ID",
     "Stop all mail to a domain:         queue hold --domain example.org",
-    "What came to an address yesterday: queue history --to bob@example.org --on yesterday",
+    "What came to an address: queue history --to bob@example.org --outcome delivered --on yesterday",
     "",
     "An ID may be shortened as long as one message in the queue begins with it. `queue COMMAND",
     "--help` lists the options of a command. Exit status: 0; 1 when something is not there or",

@@ -138,7 +138,7 @@ export async function searchHistory(line: Line, context: Context): Promise<numbe
     await terminal.lines(messages.map(jsonLine));
     return OK;
   }
-  const isMeant = recipientTest(request.to);
+  const isMeant = recipientTest(request);
   const rows = messages.flatMap(({ accepted, recipients }): Found[] => {
     const { id, at, from, subject = "" } = accepted;
     return recipients.filter(isMeant).map((fate) => ({ ...fate, id, accepted: at, from, subject }));
@@ -157,15 +157,22 @@ export async function searchHistory(line: Line, context: Context): Promise<numbe
   return OK;
 }
 
-/** With a recipient asked for, the others of its messages are left out. */
-function recipientTest(to: string | undefined): (fate: RecipientFate) => boolean {
+/** With a recipient or an outcome asked for, the others of its messages are left out. */
+function recipientTest({ to, outcome }: FindRequest): (fate: RecipientFate) => boolean {
+  const isTo = addressTest(to);
+  return (fate) =>
+    (outcome === undefined || fate.outcome === outcome) &&
+    [fate.address, ...fate.formerly ?? []].some(isTo);
+}
+
+function addressTest(to: string | undefined): (address: string) => boolean {
   if (to === undefined) return () => true;
   const wanted = to.toLowerCase();
   const end = wanted.startsWith("*@") ? wanted.slice(1) : undefined;
   // A domain may be written in two ways (RFC 5891), so with others than ASCII all are shown.
   // deno-lint-ignore no-control-regex
   if (/[^\x00-\x7f]|@xn--|\.xn--/.test(wanted)) return () => true;
-  return ({ address }) =>
+  return (address) =>
     end === undefined ? address.toLowerCase() === wanted : address.toLowerCase().endsWith(end);
 }
 
@@ -181,6 +188,7 @@ function findRequest(line: Line, now: number): FindRequest {
     to: text("to"),
     id: text("id"),
     messageId: text("message-id"),
+    outcome: text("outcome"),
     since: day?.since ?? moment("since"),
     until: day?.until ?? moment("until"),
   };

@@ -539,7 +539,9 @@ Deno.test("mail is found by when it was delivered, whenever it was accepted", as
     const late = accepted({ at: at0 + 10 });
     const slow = accepted({ at: at1 + 20 });
     const other = accepted({ at: at0 + 30, to: ["carol@example.net"] });
-    const facts = [early, late, other, slow].flatMap((fact) => [fact, attempt(fact, deferred)]);
+    const facts: StoryFact[] = [early, late, other, slow].flatMap((
+      fact,
+    ) => [fact, attempt(fact, deferred)]);
     facts.push(attempt(early, { at: at0 + 1000 }), finished(early, { at: at0 + 1001 }));
     facts.push(attempt(late, { at: at1 + 1000 }), finished(late, { at: at1 + 1001 }));
     facts.push(attempt(other, { at: at1 + 2000, recipients: other.to }));

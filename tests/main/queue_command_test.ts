@@ -70,6 +70,7 @@ Deno.test("the queue looks the same with a server running and without", () =>
       await shell.lines("show", id, "--raw"),
       await shell.lines("list", "--json", "--domain", "example.net"),
       await shell.lines("history", "--to", "bob@example.net", "--on", "today"),
+      await shell.lines("history", "--outcome", "waiting", "--on", "today"),
     ];
     let id = "";
     let before: string[][] = [];
