@@ -12,6 +12,9 @@ const HOST = "127.0.0.1";
 export const SESSIONS = 20;
 /** Octets of a message. */
 export const SIZE = 4096;
+/** How often the next hop is tried until it answers, and after how long again, ms. */
+const MOST_TRIES = 1000;
+const TRY_EVERY = 10;
 /** How long one program may run, ms. */
 const TOO_LONG = 600_000;
 
@@ -33,7 +36,8 @@ export async function sendTo(address: string, count: number): Promise<void> {
 
 /** The next hop: an smtp-sink for each round, on one port. */
 export class NextHop implements AsyncDisposable {
-  readonly #address = `${HOST}:${freePort(HOST)}`;
+  readonly #port = freePort(HOST);
+  readonly #address = `${HOST}:${this.#port}`;
   #last: Promise<void> = Promise.resolve();
 
   /** What a server has to be told. */
@@ -45,6 +49,16 @@ export class NextHop implements AsyncDisposable {
   take(count: number): Promise<void> {
     const asWhom = Deno.uid() === 0 ? ["-u", "root"] : []; // as root it wants to be told
     return this.#last = run(sink, [...asWhom, "-M", String(count), this.#address, "500"]);
+  }
+
+  /** Resolves when it answers: one that refuses a connection rests for minutes. */
+  async ready(): Promise<void> {
+    for (let tries = 0; tries < MOST_TRIES; tries++) {
+      const conn = await Deno.connect({ hostname: HOST, port: this.#port }).catch(() => undefined);
+      if (conn !== undefined) return conn.close();
+      await new Promise((resolve) => setTimeout(resolve, TRY_EVERY));
+    }
+    throw new Error("the next hop does not answer");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -10,7 +10,7 @@ import { newId } from "../../queue/id.ts";
 import { queuedText, seal } from "../../queue/record.ts";
 import { applySettlement, newMessage } from "../../queue/state.ts";
 
-/** Domains that the waiting mail is for. */
+/** Domains that the waiting mail is for, unless told otherwise. */
 const DOMAINS = 10_000;
 /** When it is due, ms from now. */
 const LATER = 4 * 60 * 60 * 1000;
@@ -24,12 +24,12 @@ const CLIENT: Envelope["client"] = {
   protocol: "ESMTP",
 };
 
-/** Writes `count` message files into a directory that exists. Not durably: it is for a bench. */
-export function fillSpool(directory: string, count: number): void {
+/** Writes `count` message files, for `domains` domains, into a directory that exists. Not durably: it is for a bench. */
+export function fillSpool(directory: string, count: number, domains = DOMAINS): void {
   const now = Date.now();
   for (let i = 0; i < count; i++) {
     const id = newId(now - count + i, () => false);
-    const record = seal(waitingText(id, `user${i}@d${i % DOMAINS}.example`, now));
+    const record = seal(waitingText(id, `user${i}@d${i % domains}.example`, now));
     Deno.writeFileSync(`${directory}/${id}.json`, record, { mode: 0o600 });
   }
 }
