@@ -1,6 +1,7 @@
 /** What the program says on standard error with `--log-format json`, read as it comes. */
 
-interface LogRecord {
+/** One line of the log. */
+export interface LogRecord {
   readonly level: string;
   readonly message: string;
   readonly fields: Record<string, unknown>;
@@ -8,6 +9,8 @@ interface LogRecord {
 
 /** The log of a running program. */
 export interface ProgramLog {
+  /** The records read so far. */
+  readonly records: readonly LogRecord[];
   /** The lines read so far that are warnings, errors, or no records at all. */
   readonly complaints: readonly string[];
   /**
@@ -23,16 +26,19 @@ export interface ProgramLog {
 /** Reads a program's standard error. */
 export function programLog(stderr: ReadableStream<Uint8Array<ArrayBuffer>>): ProgramLog {
   const lines = linesOf(stderr);
+  const records: LogRecord[] = [];
   const complaints: string[] = [];
   /** The next line, and the record in it; undefined at the end. */
   async function next(): Promise<{ line: string; record?: LogRecord } | undefined> {
     const { value: line, done } = await lines.next();
     if (done) return undefined;
     const record = parse(line);
+    if (record !== undefined) records.push(record);
     if (record === undefined || /^(?:warn|error)$/.test(record.level)) complaints.push(line);
     return { line, record };
   }
   return {
+    records,
     complaints,
     async find(message) {
       const said: string[] = [];
