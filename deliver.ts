@@ -80,15 +80,20 @@ export class Delivery {
     this.steering = new DeliverySteering({ ...parts, settings: current, loop: this.#loop() });
   }
 
-  /** Goes by other settings from now on; what waits because a host did not answer is tried by them at once. */
+  /**
+   * Goes by other settings from now on. What has not begun is cut into jobs again, as
+   * its next hop may be another one; what waits because a host did not answer is tried
+   * at once, as the way to it may be.
+   */
   change(changed: Pick<DeliveryOptions, "settings" | "hostname">): void {
     this.#options = { ...this.#options, ...changed };
     const { concurrency, concurrencyPerDestination, idleTimeout } = changed.settings;
     this.#turns.change(concurrency);
     this.#lanes.change(concurrencyPerDestination);
-    this.#options.pool.change(idleTimeout);
+    this.#sessions.change(idleTimeout);
+    this.#dropWaiting();
+    for (const lane of [...this.#lanes.all()]) this.#endRest(lane);
     this.#options.queue.wake();
-    this.#run();
   }
 
   /** Halts or goes on, as the configuration says now; what an operator holds stays held. */
@@ -128,9 +133,13 @@ export class Delivery {
   #endClaims(phase: "halted" | "stopped"): void {
     this.#phase = phase;
     this.#claiming.end();
-    for (const lane of this.#lanes.all()) {
-      for (const job of lane.drain()) this.#jobOver(job);
-    }
+    this.#dropWaiting();
+  }
+
+  /** Gives back what has not begun. */
+  #dropWaiting(): void {
+    const jobs = [...this.#lanes.all()].flatMap((lane) => lane.drain());
+    for (const job of jobs) this.#jobOver(job);
   }
 
   #loop(): Loop {

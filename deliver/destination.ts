@@ -32,6 +32,11 @@ export function smarthostKey({ host, port }: Smarthost): string {
   return `${SMARTHOST}${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
+/** Whether it is the key of a smarthost, the one that there is now or another. */
+export function isSmarthostKey(destination: string): boolean {
+  return destination.startsWith(SMARTHOST);
+}
+
 /** The next hop in a key that has one, as it was given. */
 export function nextHopIn(destination: string): string | undefined {
   return destination.startsWith(NEXT_HOP) ? destination.slice(NEXT_HOP.length) : undefined;
@@ -39,5 +44,5 @@ export function nextHopIn(destination: string): string | undefined {
 
 /** What `Queue.wake` wakes for a destination: undefined, which is everything, for the smarthost. */
 export function wakingOf(destination: string): string | undefined {
-  return destination.startsWith(SMARTHOST) ? undefined : nextHopIn(destination) ?? destination;
+  return isSmarthostKey(destination) ? undefined : nextHopIn(destination) ?? destination;
 }

@@ -58,7 +58,7 @@ export class Pool {
 
   /** Keeps a connection for the idle time while it is usable; takes leave of it where it is not. */
   give(key: string, client: SmtpClient): void {
-    if (this.#closed || !client.usable) return this.#leave(client);
+    if (this.#closed || !client.usable) return this.leave(client);
     const idle = { key, client, until: this.#options.clock.now() + this.#options.idleTimeout };
     this.#idle.add(idle);
     const others = this.#byKey.get(key);
@@ -68,7 +68,7 @@ export class Pool {
     this.#watch();
   }
 
-  /** Keeps connections for another time from now on, and none that was made before. */
+  /** Keeps connections for another time from now on, ms, and takes leave of those that are kept. */
   change(idleTimeout: number): void {
     this.#options = { ...this.#options, idleTimeout };
     for (const idle of this.#idle) this.#drop(idle);
@@ -103,7 +103,7 @@ export class Pool {
 
   #drop(idle: Idle): void {
     this.#remove(idle);
-    this.#leave(idle.client);
+    this.leave(idle.client);
   }
 
   #remove(idle: Idle): void {
@@ -113,7 +113,8 @@ export class Pool {
     if (others.length === 0) this.#byKey.delete(idle.key);
   }
 
-  #leave(client: SmtpClient): void {
+  /** Takes leave of a connection that is not kept; `close` waits for that. */
+  leave(client: SmtpClient): void {
     const leaving = client.quit().finally(() => this.#leaving.delete(leaving));
     this.#leaving.add(leaving);
   }

@@ -12,7 +12,7 @@ import { printable } from "../message/fold.ts";
 import type { RouteFact } from "../history/story.ts";
 import type { DeliveryError } from "../queue/queue.ts";
 import { type AddressGuard, canonicalAddress } from "./address_guard.ts";
-import { nextHopIn, smarthostKey } from "./destination.ts";
+import { isSmarthostKey, nextHopIn, smarthostKey } from "./destination.ts";
 import { RouteNotes } from "./route_notes.ts";
 import { type DnsAnswer, isHostName, type MxRecord, type Resolver } from "./dns.ts";
 
@@ -89,6 +89,8 @@ async function find(destination: string, deps: Noting, requireTls: boolean): Pro
     deps.resolver.because(smarthostKey(smarthost));
     return await routeToNamed("smarthost", smarthost, deps);
   }
+  // It was in force when the job was cut, which goes another way in its next attempt.
+  if (isSmarthostKey(destination)) return failure(temporary("4.3.5", "the smarthost is gone"));
   if (destination.startsWith("[")) return await routeToLiteral(destination, deps);
   if (!isHostName(destination)) {
     return failure(permanent("5.1.3", `"${destination}" is not a mail domain`));

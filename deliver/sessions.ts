@@ -20,7 +20,9 @@ export interface SessionsOptions {
 /** Connections, from when an attempt gets one until it gives it back. */
 export class Sessions {
   readonly #options: SessionsOptions;
-  readonly #inUse = new Set<SmtpClient>();
+  /** With how many changes there had been when each began to be made. */
+  readonly #inUse = new Map<SmtpClient, number>();
+  #changes = 0;
   readonly #abort = new AbortController();
 
   /** None are in use yet. */
@@ -36,24 +38,33 @@ export class Sessions {
   /** A kept connection to the destination, if there is one. */
   take(destination: string, requireTls: boolean): SmtpClient | undefined {
     const client = this.#options.pool.take(keyOf(destination, requireTls));
-    return client && this.#using(client);
+    return client && this.#using(client, this.#changes);
   }
 
   /** A new connection; where TLS is required, a verified one. @throws {DeliveryFailure} */
   async open(host: Host, requireTls: boolean): Promise<SmtpClient> {
-    return this.#using(await this.#options.open(host, this.#abort.signal, requireTls));
+    const made = this.#changes;
+    return this.#using(await this.#options.open(host, this.#abort.signal, requireTls), made);
   }
 
   /** Takes a connection back when its transaction is over, usable or not. */
   give(destination: string, client: SmtpClient, requireTls: boolean): void {
+    const isCurrent = this.#inUse.get(client) === this.#changes;
     this.#inUse.delete(client);
-    this.#options.pool.give(keyOf(destination, requireTls), client);
+    if (isCurrent) this.#options.pool.give(keyOf(destination, requireTls), client);
+    else this.#options.pool.leave(client);
+  }
+
+  /** Keeps connections for another time, ms, and none that was made before: it may not be what is wanted now. */
+  change(idleTimeout: number): void {
+    this.#changes++;
+    this.#options.pool.change(idleTimeout);
   }
 
   /** Closes what is in use, and gives up connecting. */
   breakOff(): void {
     this.#abort.abort();
-    for (const client of this.#inUse) client.close();
+    for (const client of this.#inUse.keys()) client.close();
   }
 
   /** Takes leave of those that are kept; resolves when that is done. */
@@ -61,8 +72,8 @@ export class Sessions {
     await this.#options.pool.close();
   }
 
-  #using(client: SmtpClient): SmtpClient {
-    this.#inUse.add(client);
+  #using(client: SmtpClient, made: number): SmtpClient {
+    this.#inUse.set(client, made);
     if (this.areBrokenOff) client.close();
     return client;
   }

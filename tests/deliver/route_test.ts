@@ -273,6 +273,13 @@ Deno.test("a failure's text is one printable line, whatever the destination", as
   assertEquals(text.length, "permanent 5.1.3 ".length + 1000 - 1); // CR and LF became one space
 });
 
+Deno.test("mail that was to go to a smarthost which is gone meanwhile fails for now, not for good", async () => {
+  assertEquals(
+    await routeText("smarthost relay.test:587", {}),
+    "temporary 4.3.5 the smarthost is gone",
+  );
+});
+
 Deno.test("a smarthost is looked up by address only, and may be private", async () => {
   const resolver = new TableResolver(
     { "relay.test": [[1, "other.test"]] },
