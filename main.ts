@@ -22,7 +22,8 @@ import type { SpoolNamed } from "./main/spool_context.ts";
 import { userCommand, UserCommandError } from "./main/user_command.ts";
 import { UsersError } from "./policy/users.ts";
 import manifest from "./deno.json" with { type: "json" };
-import { type ReloadableServer, type RunningServer, startServer } from "./server/server.ts";
+import type { ReloadableServer, RunningServer } from "./server/running_server.ts";
+import { startServer } from "./server/server.ts";
 
 const PROGRAM = "deno-smtp-server";
 

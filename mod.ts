@@ -21,7 +21,8 @@
  * @module
  */
 import { configOf, type StartOptions } from "./server/options.ts";
-import { type RunningServer, startServer } from "./server/server.ts";
+import type { RunningServer } from "./server/running_server.ts";
+import { startServer } from "./server/server.ts";
 import type { BoundAddress } from "./transport.ts";
 
 /** A running server. Its functions need no `this` and may be taken apart. */
@@ -126,6 +127,6 @@ export type { AcceptedEvent, Listeners, ServerEvents } from "./server/events.ts"
 export type { DeliveryTuning, StartOptions } from "./server/options.ts";
 export { ReloadError } from "./server/reload.ts";
 export type { OutgoingMessage, SentMessage } from "./server/send.ts";
-export type { RunningServer } from "./server/server.ts";
+export type { RunningServer } from "./server/running_server.ts";
 export { UsersError } from "./policy/users.ts";
 export { BoundAddress, ListenError } from "./transport.ts";

@@ -20,7 +20,6 @@ import { Pool } from "../deliver/pool.ts";
 import type { History } from "../history/history.ts";
 import { Stories, type StoryTaker } from "../history/story.ts";
 import { StoryLog } from "../history/story_log.ts";
-import type { Hooks } from "../policy/hooks.ts";
 import { FileQueue } from "../queue/file_queue.ts";
 import type { Queue, QueueCounts } from "../queue/queue.ts";
 import type { BoundAddress } from "../transport.ts";
@@ -30,70 +29,15 @@ import { CaptureBound } from "./capture_bound.ts";
 import { Certificates } from "./certificates.ts";
 import { Inbox } from "../control/inbox/inbox.ts";
 import { Control, type ControlAddresses } from "./control.ts";
-import { Events, type Listeners, type ServerEvents } from "./events.ts";
+import { Events, type ServerEvents } from "./events.ts";
 import { Front, type FrontFiles, openUsers } from "./front.ts";
 import { changesOf, changesText, problemsIn, ReloadError } from "./reload.ts";
 import { Routing } from "./routing.ts";
 import { SessionLog } from "./session_log.ts";
 import { openHistory } from "./kept_history.ts";
 import { openTraces } from "./traces.ts";
+import type { Extras, ReloadableServer } from "./running_server.ts";
 import { type OutgoingMessage, send, type SentMessage } from "./send.ts";
-
-/** What an application adds to the configuration. */
-export interface Extras {
-  /** Where the application has its say. */
-  readonly hooks?: Hooks;
-  /** Who is told of events, from the first one on. */
-  readonly on?: Listeners;
-  /** The time; the machine's by default. */
-  readonly clock?: Clock;
-  /** The queue instead of the one on the spool; it is closed at the stop. */
-  readonly queue?: Queue;
-  /** Reads the configuration again, for a reload that is not given one. */
-  readonly reread?: () => Promise<Reread>;
-}
-
-/** A configuration that was read again. */
-export interface Reread {
-  readonly config: Config;
-  /** Told once the server goes by it. */
-  readonly applied?: () => void;
-}
-
-/** A server that runs. */
-export interface RunningServer {
-  /** Where its API is. */
-  readonly control: ControlAddresses;
-  /** Where it listens, in the order of the configuration. */
-  readonly addresses: readonly BoundAddress[];
-  /** How much is in the queue. */
-  counts(): QueueCounts;
-  /** Queues a message of the application's own; resolves once it is durable. Throws as {@linkcode send} does. */
-  send(message: OutgoingMessage): Promise<SentMessage>;
-  /** Adds a listener; gives a function that removes it. */
-  on<E extends keyof ServerEvents>(
-    event: E,
-    listener: (event: ServerEvents[E]) => void,
-  ): () => void;
-  /**
-   * Stops: accepts nothing more, lets open transactions and deliveries finish
-   * within the grace time, and files what is not delivered. Never throws; a
-   * second call waits for the same stop.
-   */
-  stop(): Promise<void>;
-}
-
-/** A server that can go by another configuration. */
-export interface ReloadableServer extends RunningServer {
-  /**
-   * Goes by another configuration from now on, or by the one that is read again: all of
-   * it, or nothing. Gives what has changed, a line for each setting, without secrets.
-   *
-   * @throws {ReloadError} for a setting that cannot change while the server runs
-   * @throws as {@linkcode startServer} does for what cannot be read or listened on
-   */
-  reload(config?: Config): Promise<readonly string[]>;
-}
 
 const logger = log("server");
 

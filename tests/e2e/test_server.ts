@@ -3,7 +3,8 @@ import { type Clock, systemClock } from "../../base/clock.ts";
 import type { DeliveryEvents, SentMessage, StartOptions } from "../../mod.ts";
 import { configOf } from "../../server/options.ts";
 import type { OutgoingMessage } from "../../server/send.ts";
-import { type RunningServer, startServer } from "../../server/server.ts";
+import type { RunningServer } from "../../server/running_server.ts";
+import { startServer } from "../../server/server.ts";
 
 /** What became of some recipients of a message. */
 export type Outcome = {

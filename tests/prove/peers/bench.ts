@@ -8,7 +8,7 @@
 import { Buffer } from "node:buffer";
 import type { Queue } from "../../../queue/queue.ts";
 import { configOf } from "../../../server/options.ts";
-import type { RunningServer } from "../../../server/server.ts";
+import type { RunningServer } from "../../../server/running_server.ts";
 import { DnsServer } from "../../helpers/dns_server.ts";
 import { freePort } from "../../helpers/free_port.ts";
 import { TestClock } from "../../helpers/test_clock.ts";
