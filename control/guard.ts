@@ -12,7 +12,7 @@ import { Problem } from "./problem.ts";
 
 /** Whom an end of the API answers. */
 export interface Admission {
-  /** Who asks there, as it is recorded with what is done: `socket`, `api`, `web`. */
+  /** Who asks there, as it is recorded with what is done, see {@linkcode SteerFact}. */
   readonly by: string;
   /** What has to be shown as `Authorization: Bearer TOKEN`; absent where reaching the end is right enough. */
   readonly token?: string;

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { actorText } from "../history/actor.ts";
 import { fatesOf, type RecipientFate } from "../history/fates.ts";
 import type { AcceptedFact, AttemptFact, StoryFact, WaitFact } from "../history/story.ts";
 import { mailDomain } from "../protocol/domain.ts";
@@ -102,7 +103,7 @@ function stateAnswer(
 function heldText(facts: readonly StoryFact[], now: number, time: Telling["time"]): string {
   const hold = facts.findLast((fact) => fact.kind === "steered" && fact.action === "hold");
   if (hold?.kind === "steered") {
-    return `Held by ${hold.by} at ${time(hold.at)} (${untilText(hold.at, now)}): ` +
+    return `Held by ${actorText(hold.by)} at ${time(hold.at)} (${untilText(hold.at, now)}): ` +
       "not delivered until it is released";
   }
   return "Held since it was accepted: not delivered until it is released";

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { actorText } from "../history/actor.ts";
 import type {
   AcceptedFact,
   AttemptFact,
@@ -77,7 +78,7 @@ export function eventOf(fact: StoryFact, time: TimeWriter): StoryEvent {
     case "notice":
       return { at, ...noticeText(fact) };
     case "steered": {
-      const title = `${STEERED[fact.action]} by ${fact.by}`;
+      const title = `${STEERED[fact.action]} by ${actorText(fact.by)}`;
       return { at, tone: "plain", title, lines: some("how", fact.detail) };
     }
     case "finished":

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { actorText } from "./actor.ts";
 import { comparable } from "./keys.ts";
 import type { AcceptedFact, AttemptFact, Redirection, StoryFact } from "./story.ts";
 
@@ -47,7 +48,7 @@ function change(fates: Map<string, RecipientFate>, fact: StoryFact): void {
       return;
     case "steered":
       for (const each of fact.redirected ?? []) redirected(fates, each);
-      if (fact.action === "remove") removed(fates, fact.at, `removed by ${fact.by}`);
+      if (fact.action === "remove") removed(fates, fact.at, `removed by ${actorText(fact.by)}`);
       return;
     case "accepted":
     case "waits":

@@ -153,7 +153,7 @@ export interface NoticeFact extends Fact {
 export interface SteerFact extends Fact {
   readonly kind: "steered";
   readonly action: "hold" | "release" | "retry" | "bounce" | "remove" | "redirect";
-  /** Who: `socket uid 0`, `api`, `web`. */
+  /** Who, by the end of the API that was used: `socket`, `api`, `web`; `spool` where no server ran; `server` for what this program did itself. */
   readonly by: string;
   /** The particulars, one line: the new next hop, the new recipient. */
   readonly detail?: string;

@@ -50,6 +50,8 @@ export interface SendOptions {
   readonly messageSize: number;
   /** Keep it to be looked at instead of delivering it. */
   readonly capture: boolean;
+  /** Who it comes from: the application, or an operator with a file. */
+  readonly origin: "send" | "import";
 }
 
 /** Octets. */
@@ -69,7 +71,7 @@ export async function send(message: OutgoingMessage, options: SendOptions): Prom
   if (recipients.length === 0) throw new TypeError("a message needs at least one recipient");
   if (message.from !== "") checkMailbox("from", message.from);
   for (const recipient of recipients) checkMailbox("to", recipient);
-  const { queue, hostname, clock, events, stories, capture } = options;
+  const { queue, hostname, clock, events, stories, capture, origin } = options;
   const at = clock.now();
   const header = new HeaderScanner();
   const smtputf8 = ![message.from, ...recipients].every(isAscii);
@@ -96,7 +98,7 @@ export async function send(message: OutgoingMessage, options: SendOptions): Prom
   const { id, size } = await draft.commit(envelope, { capture });
   const { messageId, subject } = header.facts;
   stories.take({
-    ...{ kind: "accepted", origin: "send", at, took: clock.now() - at },
+    ...{ kind: "accepted", origin, at, took: clock.now() - at },
     ...{ id, client: OURSELVES, from: message.from, to: recipients },
     ...{ size, messageId, subject, decisions: [] },
     ...(capture && { captured: true }),

@@ -37,7 +37,7 @@ import { SessionLog } from "./session_log.ts";
 import { openHistory } from "./kept_history.ts";
 import { openTraces } from "./traces.ts";
 import type { Extras, ReloadableServer } from "./running_server.ts";
-import { type OutgoingMessage, send, type SentMessage } from "./send.ts";
+import { type OutgoingMessage, send, type SendOptions, type SentMessage } from "./send.ts";
 
 const logger = log("server");
 
@@ -165,6 +165,10 @@ class Server implements ReloadableServer {
   }
 
   send(message: OutgoingMessage): Promise<SentMessage> {
+    return this.#send(message, "send");
+  }
+
+  #send(message: OutgoingMessage, origin: SendOptions["origin"]): Promise<SentMessage> {
     if (this.#stopped) return Promise.reject(new Error("the server is stopped"));
     return send(message, {
       queue: this.#queue,
@@ -174,6 +178,7 @@ class Server implements ReloadableServer {
       clock: this.#clock,
       messageSize: this.#config.limits.messageSize,
       capture: this.#config.capture,
+      origin,
     });
   }
 
@@ -276,7 +281,7 @@ class Server implements ReloadableServer {
       startedAt: this.#clock.now(),
       metrics: () => this.#metrics.text(),
       notReady: () => this.#notReady(),
-      bring: (message) => this.send(message),
+      bring: (message) => this.#send(message, "import"),
       ...(this.#reread && { reload: () => this.#tryReload() }),
     };
   }

@@ -70,6 +70,7 @@ function targetOf(config: Config, { queue, holds, history, clock }: Opened): Con
     hostname,
     messageSize: limits.messageSize,
     capture,
+    origin: "import" as const,
   };
   return {
     ...parts,

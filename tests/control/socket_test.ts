@@ -4,6 +4,7 @@ import { decode } from "../../base/bytes.ts";
 import { ControlClient } from "../../control/client.ts";
 import { ControlListenError } from "../../control/listener.ts";
 import { Problem } from "../../control/problem.ts";
+import { storyText } from "../../control/story_text.ts";
 import { type Server, SpoolError, start, type StartOptions } from "../../mod.ts";
 import { configOf } from "../../server/options.ts";
 import { openSpoolControl } from "../../server/spool_control.ts";
@@ -145,6 +146,30 @@ Deno.test("a running server plans, holds a domain, and says how its destinations
     const { destinations } = good(await client.summary());
     const shown = destinations.map(({ destination, delivery }) => [destination, delivery]);
     assertEquals(shown, [["example.net", "held"]]);
+  }));
+
+Deno.test("a file is told as imported, and who steers is told in words, with a server and without", () =>
+  withTempDir(async (spool) => {
+    const bringAndHold = async (client: ControlClient): Promise<string[]> => {
+      const file = new Response("From: a@example.org\nTo: b@example.net\n\nx").body!;
+      const { id } = good(await client.import(file));
+      for await (const part of client.act({ action: "hold", ids: [id] })) good(part);
+      const { facts } = good(await client.story(id));
+      const { events } = storyText(facts, { now: Date.now(), time: String });
+      const [accepted, held] = events;
+      return [accepted!.lines[0]!.text, held!.title];
+    };
+    let told: string[] = [];
+    await withServer({ spool }, async ({ control }) => {
+      using client = ControlClient.onSocket(control.socket!);
+      told = await bringAndHold(client);
+    });
+    assertEquals(told, ["an operator, as a file", "Held by the control socket"]);
+    await using opened = await openSpoolControl(configOf({ spool, hostname: "mx.example.org" }));
+    assertEquals(await bringAndHold(opened.client), [
+      "an operator, as a file",
+      "Held by the command line, with no server running",
+    ]);
   }));
 
 Deno.test("what is done to a spool without a server is there when one starts", () =>

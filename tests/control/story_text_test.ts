@@ -143,7 +143,7 @@ Deno.test("the answer says of a message in the queue what it waits for", () => {
     [
       [accepted(), attempt(), hold],
       present({ state: "held" }),
-      "Held by socket at 12:00:02 (1 min ago): not delivered until it is released",
+      "Held by the control socket at 12:00:02 (1 min ago): not delivered until it is released",
     ],
     [
       [accepted({ held: true })],
@@ -221,7 +221,7 @@ Deno.test("the answer says of a message that is gone how it ended", () => {
   ]);
   assertEquals(answer([accepted(), attempt(), remove]), [
     "plain",
-    "Removed by api at 12:00:09 (53 s ago); nobody was told",
+    "Removed by the API at 12:00:09 (53 s ago); nobody was told",
   ]);
   const three = accepted({ to: ["bob@example.net", "c@example.com", "d@example.com"] });
   const mixed = attempt({

@@ -137,7 +137,7 @@ Deno.test("messages are held, released, redirected and removed, with --yes and n
     assertEquals(await state(), "incoming");
     assertStringIncludes((await shell.lines("hold", id, "--yes")).join("\n"), "1 message held.");
     assertEquals(await state(), "held");
-    assertStringIncludes((await shell.lines("explain", id))[0]!, "Held by socket at ");
+    assertStringIncludes((await shell.lines("explain", id))[0]!, "Held by the control socket at ");
     await shell.lines("release", "--state", "held", "--yes");
     assertEquals(await state(), "incoming");
     await shell.lines("redirect", id.slice(0, 25), "--to-host", "mx.example.com:2525", "--yes");
@@ -146,7 +146,7 @@ Deno.test("messages are held, released, redirected and removed, with --yes and n
     assertEquals(row.split("\t").slice(7, 9), ["eve@example.net", "mx.example.com:2525"]);
     await shell.lines("remove", "--all", "--yes");
     assertEquals(await shell.lines("list"), []);
-    assertStringIncludes((await shell.lines("explain", id))[0]!, "Removed by socket");
+    assertStringIncludes((await shell.lines("explain", id))[0]!, "Removed by the control socket");
     assertEquals(await shell.lines("remove", "--all", "--yes"), [
       "No message in the queue matches.",
     ]);

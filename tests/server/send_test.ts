@@ -37,6 +37,7 @@ function sendTo(
     clock: new TestClock(),
     messageSize,
     capture: false,
+    origin: "send" as const,
   };
   return send({ ...MESSAGE, ...message }, options);
 }
