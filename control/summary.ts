@@ -6,6 +6,7 @@
  * @module
  */
 import type { Clock } from "../base/clock.ts";
+import type { DestinationState } from "../deliver/steering.ts";
 import type { MessageState, Overview, Queue, QueueCounts } from "../queue/queue.ts";
 import { destinationsOf } from "./filter.ts";
 import { inSlices } from "../base/slices.ts";
@@ -14,6 +15,8 @@ import { inSlices } from "../base/slices.ts";
 export interface DestinationSummary {
   /** The domain, or the next hop that its messages were redirected to. */
   readonly destination: string;
+  /** Whether it is only a next hop that messages were redirected to, and no recipient's domain. */
+  readonly redirected?: true;
   readonly messages: number;
   /** Of these, by what they do; what none does is absent. */
   readonly states: Partial<Record<MessageState, number>>;
@@ -41,6 +44,7 @@ const SHARE = 0.04;
 
 /** What is known of a destination while the messages are gone through. */
 interface Gathered {
+  redirected: boolean;
   messages: number;
   readonly states: Partial<Record<MessageState, number>>;
   size: number;
@@ -112,6 +116,7 @@ function gather(
   let at = found.get(destination);
   if (at === undefined) {
     at = {
+      redirected: true,
       messages: 0,
       states: {},
       size: 0,
@@ -122,6 +127,7 @@ function gather(
     };
     found.set(destination, at);
   }
+  at.redirected &&= overview.nextHop !== undefined;
   at.messages++;
   at.states[overview.state] = (at.states[overview.state] ?? 0) + 1;
   at.size += overview.size;
@@ -136,10 +142,23 @@ function gather(
 }
 
 function shown(destination: string, gathered: Gathered): DestinationSummary {
-  const { messages, states, size, oldest, due, lastError } = gathered;
+  const { messages, states, size, oldest, due, lastError, redirected } = gathered;
   return {
     ...{ destination, messages, states, size, oldest },
+    ...(redirected && { redirected }),
     ...(due < Infinity && { due }),
     ...(lastError !== undefined && { lastError }),
   };
+}
+
+/** Finds how delivery to a destination of a summary is doing; with a smarthost all domains do as that does. */
+export function deliveryStates(
+  known: Iterable<DestinationState>,
+): (one: DestinationSummary) => DestinationState | undefined {
+  const states = new Map([...known].map((state) => [state.destination, state] as const));
+  const smarthost = [...states.values()].find(({ destination }) =>
+    destination.startsWith("smarthost ")
+  );
+  return ({ destination, redirected }) =>
+    redirected ? states.get(`next-hop ${destination}`) : states.get(destination) ?? smarthost;
 }

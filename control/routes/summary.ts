@@ -8,10 +8,12 @@ import { time } from "../answer_schemas.ts";
 import { STATES } from "../filter.ts";
 import { type Route, route } from "../route.ts";
 import type { ControlTarget } from "../target.ts";
+import { deliveryStates, type DestinationSummary } from "../summary.ts";
 import { queueCounts } from "./status.ts";
 
 const destination = z.object({
   destination: z.string().describe("A domain, or the next hop that messages were redirected to"),
+  redirected: z.literal(true).optional().describe("It is a next hop, and no recipient's domain"),
   messages: z.int().describe("One with recipients in several destinations counts for each"),
   states: z.partialRecord(z.enum(STATES), z.int()).describe("How many of these do what"),
   size: z.int().describe("Octets of content"),
@@ -59,7 +61,7 @@ export const SUMMARY_ROUTES: readonly Route[] = [
         counts,
         destinations: destinations.slice(0, limit).map((one) => ({
           ...one,
-          ...deliveryOf(one.destination),
+          ...deliveryOf(one),
         })),
         more: Math.max(0, destinations.length - limit),
       };
@@ -67,19 +69,14 @@ export const SUMMARY_ROUTES: readonly Route[] = [
   }),
 ];
 
-/** How a destination is doing, by its name in the summary. */
+/** How a destination is doing. */
 function delivering(
   { steering }: ControlTarget,
-): (destination: string) => Partial<z.output<typeof destination>> {
+): (one: DestinationSummary) => Partial<z.output<typeof destination>> {
   if (steering === undefined) return () => ({});
-  const states = new Map(
-    [...steering.destinations()].map((state) => [state.destination, state] as const),
-  );
-  const smarthost = [...states.values()].find(({ destination }) =>
-    destination.startsWith("smarthost ")
-  );
-  return (name) => {
-    const state = states.get(name) ?? states.get(`next-hop ${name}`) ?? smarthost;
+  const stateOf = deliveryStates(steering.destinations());
+  return (one) => {
+    const state = stateOf(one);
     if (state === undefined) return { delivery: "idle" };
     const { until, failures, active, error } = state;
     return {

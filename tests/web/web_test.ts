@@ -1,8 +1,9 @@
 /** Who may see the page and use it, without a browser. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { type Server, start, type StartOptions } from "../../mod.ts";
+import { freePort } from "../helpers/free_port.ts";
 import { withTempDir } from "../helpers/temp_dir.ts";
-import { CERTIFICATE } from "../transport/running.ts";
+import { CERTIFICATE, until } from "../transport/running.ts";
 
 const TOKEN = "a-token-that-nobody-guesses";
 
@@ -112,5 +113,29 @@ Deno.test("a page for others than this machine needs a token", async () => {
     const error = await start({ web: "0.0.0.0:0", spool }).then(() => undefined, (error) => error);
     assert(error instanceof TypeError);
     assertStringIncludes(error.message, "web: needs apiToken as well");
+  });
+});
+
+Deno.test("a next hop that mail was redirected to has no button that holds a domain", () =>
+  withPage({ hold: true }, async (url, server) => {
+    const { id } = await server.send({ from: "a@our.test", to: "b@one.test", content: "x" });
+    await server.send({ from: "a@our.test", to: "c@two.test", content: "x" });
+    const headers = { "content-type": "application/json" };
+    const body = JSON.stringify({ action: "redirect", ids: [id], nextHop: "mx.test:2525" });
+    const done = await asked(`${url}/v1/queue/actions`, { method: "POST", headers, body });
+    assertEquals(done.status, 200);
+    const { text } = await asked(`${url}/`);
+    assertStringIncludes(text, "mx.test:2525");
+    assertStringIncludes(text, "/v1/domains/two.test/hold");
+    assertEquals(text.includes("/v1/domains/mx.test"), false);
+  }));
+
+Deno.test("a domain is shown resting while the smarthost rests", () => {
+  const smarthost = `smtp://127.0.0.1:${freePort("127.0.0.1")}`;
+  return withPage({ smarthost, allowPrivate: true }, async (url, server) => {
+    await server.send({ from: "a@our.test", to: "b@one.test", content: "x" });
+    await until(() => server.counts().deferred === 1);
+    const { text } = await asked(`${url}/`);
+    assertMatch(text, /one\.test[^]*<span class="badge waiting">resting/);
   });
 });

@@ -5,7 +5,7 @@
  * @module
  */
 import type { FC } from "hono/jsx";
-import type { DestinationSummary } from "../../control/summary.ts";
+import { deliveryStates, type DestinationSummary } from "../../control/summary.ts";
 import { sizeText } from "../../control/words.ts";
 import type { DestinationState } from "../../deliver/steering.ts";
 import type { QueueCounts } from "../../queue/queue.ts";
@@ -21,7 +21,7 @@ const MOST = 200;
 export async function queueView({ target, steering, capture }: Site): Promise<View> {
   const { counts, destinations } = await target.summaries.get();
   const now = target.clock.now();
-  const states = new Map(steering.destinations().map((state) => [state.destination, state]));
+  const stateOf = deliveryStates(steering.destinations());
   const held = new Set(steering.heldDomains().map(({ domain }) => domain));
   const missing = [...held].filter((domain) =>
     !destinations.some(({ destination }) => destination === domain)
@@ -38,7 +38,7 @@ export async function queueView({ target, steering, capture }: Site): Promise<Vi
             Mail that cannot be delivered at once is shown here.
           </Nothing>
         )
-        : <Destinations {...{ destinations, states, held, now }} />}
+        : <Destinations {...{ destinations, stateOf, held, now }} />}
       {missing.length === 0 ? null : <HeldEmpty domains={missing} />}
     </>
   );
@@ -65,10 +65,10 @@ const Tiles: FC<{ counts: QueueCounts }> = ({ counts }) => (
 
 const Destinations: FC<{
   destinations: readonly DestinationSummary[];
-  states: ReadonlyMap<string, DestinationState>;
+  stateOf: ReturnType<typeof deliveryStates>;
   held: ReadonlySet<string>;
   now: number;
-}> = ({ destinations, states, held, now }) => {
+}> = ({ destinations, stateOf, held, now }) => {
   // What is captured waits for nobody.
   const waiting = destinations.filter(({ messages, states }) => messages > (states.captured ?? 0));
   return (
@@ -90,7 +90,7 @@ const Destinations: FC<{
         {waiting.slice(0, MOST).map((one) => (
           <Row
             one={one}
-            state={states.get(one.destination)}
+            state={stateOf(one)}
             held={held.has(one.destination)}
             now={now}
           />
@@ -117,7 +117,7 @@ const Row: FC<{
   held: boolean;
   now: number;
 }> = ({ one, state, held, now }) => {
-  const { destination, messages, states, size, oldest, due, lastError } = one;
+  const { destination, redirected, messages, states, size, oldest, due, lastError } = one;
   const heldMessages = states.held ?? 0;
   return (
     <tr id={`to-${destination}`}>
@@ -143,9 +143,10 @@ const Row: FC<{
         {lastError === undefined ? "–" : <Peer text={lastError} longest={160} />}
       </td>
       <td class="actions">
-        {actionsFor(destination, held, heldMessages, messages).map((action) => (
+        {messageActions(destination, heldMessages, messages).map((action) => (
           <ActionButton action={action} />
         ))}
+        {redirected ? null : <ActionButton action={holdAction(destination, held)} />}
       </td>
     </tr>
   );
@@ -165,17 +166,15 @@ const NextTry: FC<{
   return due <= now ? <>now</> : <When at={due} now={now} />;
 };
 
-/** What can be done to a destination's mail. */
-function actionsFor(
+/** What can be done to the messages for a destination. */
+function messageActions(
   destination: string,
-  held: boolean,
   heldMessages: number,
   messages: number,
 ): Action[] {
   const about = destination;
   const filter = { nextHop: destination };
   const steer = { method: "POST", path: "/v1/queue/actions" } as const;
-  const hold = `/v1/domains/${encodeURIComponent(destination)}/hold`;
   return [
     {
       ...{ label: "Send now", ...steer, body: { action: "retry", filter }, about },
@@ -189,18 +188,23 @@ function actionsFor(
         said: "{done} of {matched} messages are released.",
       }]
       : []),
-    held
-      ? {
-        ...{ label: "Release", method: "DELETE", path: hold, about },
-        question: `Let mail for ${destination} go again?`,
-        said: `Mail for ${destination} goes again.`,
-      }
-      : {
-        ...{ label: "Hold", method: "PUT", path: hold, about },
-        question: `Stop all mail for ${destination}, waiting and new?`,
-        said: `Mail for ${destination} is held.`,
-      },
   ];
+}
+
+/** Stops all mail for a domain, or lets it go; a next hop has no such hold. */
+function holdAction(domain: string, held: boolean): Action {
+  const to = { path: `/v1/domains/${encodeURIComponent(domain)}/hold`, about: domain };
+  return held
+    ? {
+      ...{ label: "Release", method: "DELETE", ...to },
+      question: `Let mail for ${domain} go again?`,
+      said: `Mail for ${domain} goes again.`,
+    }
+    : {
+      ...{ label: "Hold", method: "PUT", ...to },
+      question: `Stop all mail for ${domain}, waiting and new?`,
+      said: `Mail for ${domain} is held.`,
+    };
 }
 
 /** Domains that are held while nothing waits for them. */
@@ -210,7 +214,7 @@ const HeldEmpty: FC<{ domains: readonly string[] }> = ({ domains }) => (
     <ul class="list">
       {domains.map((domain) => (
         <li>
-          <Peer text={domain} /> <ActionButton action={actionsFor(domain, true, 0, 0)[1]!} />
+          <Peer text={domain} /> <ActionButton action={holdAction(domain, true)} />
         </li>
       ))}
     </ul>
