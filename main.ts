@@ -1,6 +1,6 @@
 /**
  * The command line: reads the configuration, starts the server, says so, and
- * stops it on a signal. It handles no mail. Exit status: 0 after a stop in good
+ * stops it on a signal; `user`, `queue` and `plan` are in `main/`. It handles no mail. Exit status: 0 after a stop in good
  * order, 1 with one line for what failed at run time, 2 with a line for each
  * problem in the configuration.
  *
