@@ -1,6 +1,7 @@
 /** Where is my mail, and why: the program's answers, asked for from outside as an operator does. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { until } from "../helpers/waiting.ts";
+import { openAddresses } from "../prove/steps/spool_state.ts";
 import { bring, eventually, greylist, ignore, LATE, type Site, withSite } from "./operate_site.ts";
 
 /** A fact as the API tells it, as far as it is looked at here. */
@@ -51,8 +52,9 @@ Deno.test({
         assertMatch(first!.route!.answers.join(), /MX there\.test: 10 mx\.there\.test/);
         assertEquals([second!.outcome, second!.reply], ["delivered", "250 2.0.0 taken"]);
         assertEquals([finished!.kind, finished!.delivered], ["finished", 1]);
-        // What the history has of it is written a moment later.
+        // What the history has of it is written a moment later, and what the queue has.
         await site.text("/v1/history?to=bob@there.test");
+        await eventually(async () => (await openAddresses(site.spool)).size === 0);
       });
       await site.serve(async () => {
         assertEquals((await story(site, id)).length, 4);

@@ -222,7 +222,7 @@ async function recordTrial(
   return { faults: await faults.count(), refused: 0, resumed };
 }
 
-/** Waits until the journal says that nothing is open: it does so a second after the last delivery. */
+/** Waits until the journal says that nothing is open: it does so soon after the last delivery. */
 async function recorded(site: Site): Promise<void> {
   if (!await site.untilEmpty()) site.complaints.push("what was delivered is not recorded");
 }
