@@ -14,12 +14,12 @@ export interface LoadFault extends Fault {
   readonly shows: RegExp;
 }
 
-/** Waiting for everything with large buffers. */
+/** Waiting with large buffers; written to, since memory that nobody touched is not resident. */
 export const LARGE_BUFFERS: LoadFault = {
   name: "waits for commands with large buffers",
   file: "transport/read_buffers.ts",
-  original: `"commands": 1024,`,
-  planted: `"commands": 128 * 1024,`,
+  original: "?? new Uint8Array(size);",
+  planted: "?? new Uint8Array(new Uint8Array(512 * 1024).fill(1).buffer, 0, size);",
   shows: /too much memory/,
 };
 

@@ -11,8 +11,8 @@ import type { LoadFindings, LoadOptions, Phase } from "./proof.ts";
 /** Octets of memory that a connection may cost; a few hundred MiB for ten thousand of them. */
 const MOST_MEMORY = 64 * 1024;
 
-/** Octets by which the heap may have grown for other reasons; it grows in steps, and 200 connections of a short run are fewer than one. */
-const HEAP_STEP = 8 * 1024 * 1024;
+/** Octets by which the heap, which grows in steps, may have grown for other reasons. */
+const HEAP_STEPS = 24 * 1024 * 1024;
 
 /** How much longer than alone messages may take among the crowd. */
 interface Bound {
@@ -48,7 +48,7 @@ export function faultsOf(options: LoadOptions, findings: LoadFindings): string[]
   if (after.descriptors > before.descriptors) {
     faults.push(`${after.descriptors - before.descriptors} descriptors were not given back`);
   }
-  if (memoryOf(findings) > HEAP_STEP + connected * MOST_MEMORY) {
+  if (memoryOf(findings) > HEAP_STEPS + connected * MOST_MEMORY) {
     faults.push("a connection costs too much memory");
   }
   if (!isJunkAnswer(findings.junk)) faults.push(`junk was answered ${findings.junk.length} times`);
