@@ -77,7 +77,7 @@ function waitsForHost({ status, lastError }: Recipient): boolean {
 }
 
 /** A message of a queue, as it is known in memory. Stores add what they need to find it. */
-export class Entry implements HeapEntry, HostWaiter {
+export class Entry implements HeapEntry, HostWaiter, Overview {
   /** The message's id. */
   readonly id: string;
   /** Octets of content. */
@@ -91,8 +91,10 @@ export class Entry implements HeapEntry, HostWaiter {
   #destinations!: Destinations;
   /** See {@linkcode Overview.hostFailure}. */
   hostFailure = false;
-  #attempts = 0;
-  #lastError: string | undefined = undefined;
+  /** See {@linkcode Overview.attempts}. */
+  attempts = 0;
+  /** See {@linkcode Overview.lastError}. */
+  lastError: string | undefined = undefined;
   order = 0;
   position = -1;
   /** Whether somebody has it. */
@@ -117,15 +119,15 @@ export class Entry implements HeapEntry, HostWaiter {
     this.#addresses = [envelope.reversePath, ...addresses].join("\n");
     this.#destinations = nextHop === undefined ? domainsOf(addresses) : toNextHop.of(nextHop);
     this.hostFailure = open.some(waitsForHost);
-    this.#attempts = open.reduce((most, { attempts }) => Math.max(most, attempts), 0);
-    this.#lastError = error && shortError(error.text);
+    this.attempts = open.reduce((most, { attempts }) => Math.max(most, attempts), 0);
+    this.lastError = error && shortError(error.text);
     this.rest = this.#restOf(message, now);
   }
 
   #restOf(message: QueuedMessage, now: number): Entry["rest"] {
     if (message.captured) return "captured";
     if (message.held) return "held";
-    if (this.#attempts > 0 || this.#lastError !== undefined) return "deferred";
+    if (this.attempts > 0 || this.lastError !== undefined) return "deferred";
     return (message.envelope.release ?? now) > now ? "scheduled" : "incoming";
   }
 
@@ -144,24 +146,41 @@ export class Entry implements HeapEntry, HostWaiter {
     return this.#destinations.names;
   }
 
-  /** What a list shows of it now. */
-  overview(): Overview {
+  /** See {@linkcode Overview.arrived}. */
+  get arrived(): number {
+    return arrivalOf(this.id);
+  }
+
+  /** See {@linkcode Overview.reversePath}. */
+  get reversePath(): string {
+    return this.#addresses.slice(0, this.#addresses.indexOf("\n"));
+  }
+
+  /** See {@linkcode Overview.recipients}. */
+  get recipients(): readonly string[] {
+    return this.#addresses.split("\n").slice(1);
+  }
+
+  /** See {@linkcode Overview.domains}. */
+  get domains(): readonly string[] {
     const { names, isNextHop } = this.#destinations;
-    const recipients = this.#addresses.split("\n");
-    const reversePath = recipients.shift()!;
-    const overview = {
-      id: this.id,
-      state: this.state,
-      arrived: arrivalOf(this.id),
-      size: this.size,
-      reversePath,
-      recipients,
-      domains: isNextHop ? domainsOf(recipients).names : names,
-      attempts: this.#attempts,
-      due: this.due,
-      hostFailure: this.hostFailure,
-      lastError: this.#lastError,
+    return isNextHop ? domainsOf(this.recipients).names : names;
+  }
+
+  /** See {@linkcode Overview.nextHop}. */
+  get nextHop(): string | undefined {
+    const { names, isNextHop } = this.#destinations;
+    return isNextHop ? names[0] : undefined;
+  }
+
+  /** What is known of it now, to keep. */
+  overview(): Overview {
+    const { id, state, arrived, size, reversePath, recipients, domains, nextHop } = this;
+    const { attempts, due, hostFailure, lastError } = this;
+    return {
+      ...{ id, state, arrived, size, reversePath, recipients, domains },
+      ...(nextHop !== undefined && { nextHop }),
+      ...{ attempts, due, hostFailure, lastError },
     };
-    return isNextHop ? { ...overview, nextHop: names[0] } : overview;
   }
 }

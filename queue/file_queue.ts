@@ -174,7 +174,7 @@ export class FileQueue implements Queue {
   }
 
   overviews(): Iterable<Overview> {
-    return this.#list.overviews();
+    return this.#list.all();
   }
 
   overview(id: string): Overview | undefined {

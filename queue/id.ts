@@ -23,12 +23,15 @@ export function isId(text: unknown): text is string {
 
 /** The digits of a ULID's time: Crockford's base 32. */
 const DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+/** What each is worth, by its character code; what is none is worth nothing. */
+const WORTH = Uint8Array.from({ length: 128 }, (_, code) =>
+  Math.max(DIGITS.indexOf(String.fromCharCode(code)), 0));
 /** How many of them are its time. */
 const TIME_LENGTH = 10;
 
 /** When the message of an id began to come in, ms since 1970. A file that somebody named by hand may say anything. */
 export function arrivalOf(id: string): number {
   let time = 0;
-  for (let i = 0; i < TIME_LENGTH; i++) time = time * 32 + Math.max(DIGITS.indexOf(id[i]!), 0);
+  for (let i = 0; i < TIME_LENGTH; i++) time = time * 32 + WORTH[id.charCodeAt(i)]!;
   return time;
 }

@@ -87,7 +87,7 @@ export class MemoryQueue implements Queue {
   }
 
   overviews(): Iterable<Overview> {
-    return this.#list.overviews();
+    return this.#list.all();
   }
 
   overview(id: string): Overview | undefined {

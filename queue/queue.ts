@@ -220,7 +220,7 @@ export interface Claim {
  */
 export type MessageState = "active" | "incoming" | "deferred" | "scheduled" | "held" | "captured";
 
-/** A message in a few words, known without reading it from disk: as it was when it was asked for. */
+/** A message in a few words, known without reading it from disk. */
 export interface Overview {
   /** The message's id. */
   readonly id: string;
@@ -326,10 +326,11 @@ export interface Queue {
   /**
    * Every message that is known, claimed ones included; new ones come last, else in no
    * order. The queue may change between one and the next: what is finished by then
-   * is left out.
+   * is left out. Each changes with its message, and is made of what is read of it: take
+   * from it at once what is to be kept.
    */
   overviews(): Iterable<Overview>;
-  /** One message in a few words; undefined when it is not known. */
+  /** One message in a few words, as it is now; undefined when it is not known. */
   overview(id: string): Overview | undefined;
   /** The message as recorded, wherever it is; undefined when it is not in the queue. @throws {QueueError} when it cannot be read for now */
   read(id: string): Promise<QueuedMessage | undefined>;

@@ -10,7 +10,7 @@ import { DueHeap } from "./due_heap.ts";
 import type { Entry } from "./entry.ts";
 import { Heirs } from "./heirs.ts";
 import { HostWaiters } from "./host_waiters.ts";
-import type { MessageState, Overview, QueuedMessage } from "./queue.ts";
+import type { MessageState, QueuedMessage } from "./queue.ts";
 
 /** The messages of a queue, in memory. */
 export class WaitingList<E extends Entry> {
@@ -144,11 +144,6 @@ export class WaitingList<E extends Entry> {
     this.#calledAt = now;
     this.#tellIfEarlier(before);
     return woken;
-  }
-
-  /** See {@linkcode Queue.overviews}. */
-  *overviews(): Generator<Overview> {
-    for (const entry of this.#entries.values()) yield entry.overview();
   }
 
   /** How many there are, in all and by what they do. */

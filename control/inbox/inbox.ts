@@ -103,9 +103,10 @@ export class Inbox {
   async find(query: InboxQuery): Promise<InboxEntry[]> {
     const found: InboxEntry[] = [];
     const isMeant = envelopeTest(query);
-    for (const overview of await this.#captured()) {
+    for (const id of await this.#captured()) {
       if (found.length >= query.limit) break;
-      if (!isMeant(overview)) continue;
+      const overview = this.#options.queue.overview(id);
+      if (overview === undefined || !isMeant(overview)) continue;
       const entry = await this.#entry(overview);
       if (entry !== undefined && this.#matchesText(entry, query)) found.push(entry);
     }
@@ -221,19 +222,19 @@ export class Inbox {
     return copy.id;
   }
 
-  /** Captured messages, the newest first. What was read of others is forgotten. */
-  async #captured(): Promise<Overview[]> {
-    const found: Overview[] = [];
+  /** The ids of captured messages, the newest first. What was read of others is forgotten. */
+  async #captured(): Promise<string[]> {
+    const found: string[] = [];
     if (this.size === 0) return found;
-    await inSlices(this.#options.queue.overviews(), (overview) => {
-      if (overview.state === "captured") found.push(overview);
+    await inSlices(this.#options.queue.overviews(), ({ id, state }) => {
+      if (state === "captured") found.push(id);
     });
     if (this.#cards.size > 2 * found.length) {
-      const ids = new Set(found.map(({ id }) => id));
+      const ids = new Set(found);
       for (const id of this.#cards.keys()) if (!ids.has(id)) this.#cards.delete(id);
       for (const id of this.#released.keys()) if (!ids.has(id)) this.#released.delete(id);
     }
-    return found.sort((a, b) => a.id < b.id ? 1 : -1);
+    return found.sort().reverse();
   }
 
   async #captive(id: string): Promise<{ message: QueuedMessage; content: Content }> {
