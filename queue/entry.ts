@@ -97,10 +97,8 @@ export class Entry implements HeapEntry, HostWaiter, Overview {
   lastError: string | undefined = undefined;
   order = 0;
   position = -1;
-  /** Whether somebody has it. */
-  claimed = false;
-  /** Made due, or claimed, before its time. */
-  early = false;
+  /** Whether somebody has it: since it was due, or since before its time, woken or claimed by id. */
+  claimed: false | "due" | "early" = false;
 
   /** The entry of a message as of `now`, ms since 1970. */
   constructor(message: QueuedMessage, now: number) {

@@ -242,7 +242,7 @@ export class FileQueue implements Queue {
 
   #makeClaim(entry: SpoolEntry, stored: Stored): LiveClaim {
     entry.stored = stored;
-    return new LiveClaim(stored.message, entry.early, {
+    return new LiveClaim(stored.message, entry.claimed === "early", {
       content: () => this.#store.content(stored),
       settle: (settlement) => this.#settle(entry, stored.message, settlement),
       release: (until) => this.#release(entry, until),

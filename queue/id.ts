@@ -24,8 +24,10 @@ export function isId(text: unknown): text is string {
 /** The digits of a ULID's time: Crockford's base 32. */
 const DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 /** What each is worth, by its character code; what is none is worth nothing. */
-const WORTH = Uint8Array.from({ length: 128 }, (_, code) =>
-  Math.max(DIGITS.indexOf(String.fromCharCode(code)), 0));
+const WORTH = Uint8Array.from(
+  { length: 128 },
+  (_, code) => Math.max(DIGITS.indexOf(String.fromCharCode(code)), 0),
+);
 /** How many of them are its time. */
 const TIME_LENGTH = 10;
 

@@ -147,7 +147,7 @@ export class MemoryQueue implements Queue {
   }
 
   #makeClaim(entry: MemoryEntry): Claim {
-    return new LiveClaim(entry.message, entry.early, {
+    return new LiveClaim(entry.message, entry.claimed === "early", {
       content: () => entry.content,
       settle: (settlement) => this.#settle(entry, settlement),
       release: (until) => this.#release(entry, until),

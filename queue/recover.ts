@@ -170,7 +170,7 @@ class Recovery {
       return await this.#setAside(id, "A message's content is missing");
     }
     if (contentInFile) this.#named.add(id);
-    take(new SpoolEntry(found.message, this.#now, IN_FILE, true));
+    take(new SpoolEntry(found.message, this.#now, IN_FILE));
   }
 
   /** A message that is in the journal only. */
@@ -181,8 +181,8 @@ class Recovery {
     }
     if (contentInFile) this.#named.add(id);
     position.segment.needed.add(id);
-    const place: Place = { kind: "journal", position };
-    take(new SpoolEntry(message, this.#now, place, contentInFile));
+    const place: Place = { kind: "journal", position, hasFiles: contentInFile };
+    take(new SpoolEntry(message, this.#now, place));
   }
 
   /** Removes content that nothing names; where a record was lost that may have named it, it is kept aside. */

@@ -10,13 +10,13 @@ import { Entry } from "./entry.ts";
 import type { Position } from "./journal.ts";
 import type { QueuedMessage } from "./queue.ts";
 
-/** Where the durable form of a message is. */
+/** Where the durable form of a message is, and whether the directory may hold files of it. */
 export type Place =
-  | { readonly kind: "journal"; readonly position: Position }
-  | { readonly kind: "file" };
+  | { readonly kind: "journal"; readonly position: Position; hasFiles: boolean }
+  | { readonly kind: "file"; readonly hasFiles: true };
 
 /** The place of every message that has its file. */
-export const IN_FILE: Place = { kind: "file" };
+export const IN_FILE: Place = { kind: "file", hasFiles: true };
 
 /** A message in memory. */
 export interface Stored {
@@ -30,12 +30,8 @@ export interface Stored {
 export class SpoolEntry extends Entry {
   /** Where its durable form is. */
   place: Place;
-  /** Whether the directory may hold files of it. */
-  hasFiles: boolean;
   /** The message in memory: while it is claimed, kept within the budget, or newer than on disk. */
   stored: Stored | undefined = undefined;
-  /** What is counted for it against the budget, octets. */
-  cost = 0;
   /** Whether `stored` is newer than what is durable. */
   unrecorded = false;
   /** Writes its state to disk, once for all who wait; there only while that may be. */
@@ -44,9 +40,8 @@ export class SpoolEntry extends Entry {
   declare givingBack?: Promise<void>;
 
   /** The entry of a message that is on disk only, as of `now`, ms since 1970. */
-  constructor(message: QueuedMessage, now: number, place: Place, hasFiles: boolean) {
+  constructor(message: QueuedMessage, now: number, place: Place) {
     super(message, now);
     this.place = place;
-    this.hasFiles = hasFiles;
   }
 }

@@ -48,8 +48,10 @@ const REMOVED_AT_ONCE = 8;
 /** The durable forms of messages. */
 export class SpoolStore {
   readonly #parts: SpoolStoreParts;
-  /** Octets kept in memory within the budget. */
-  #kept = 0;
+  /** What is kept in memory within the budget, and what each costs, octets. */
+  readonly #kept = new Map<SpoolEntry, number>();
+  /** All of that. */
+  #cost = 0;
   /** Finished messages whose files could not be removed. */
   readonly #uncleaned = new Set<string>();
   readonly #removing = new ConcurrencyLimit(REMOVED_AT_ONCE);
@@ -65,11 +67,11 @@ export class SpoolStore {
     const { journal, messageFiles, clock } = this.#parts;
     if (message.held) {
       await messageFiles.write(message, inline?.text);
-      return new SpoolEntry(message, clock.now(), IN_FILE, true);
+      return new SpoolEntry(message, clock.now(), IN_FILE);
     }
     const position = await journal.append(message.id, queuedText(message, inline?.text));
-    const place: Place = { kind: "journal", position };
-    const entry = new SpoolEntry(message, clock.now(), place, inline === undefined);
+    const place: Place = { kind: "journal", position, hasFiles: inline === undefined };
+    const entry = new SpoolEntry(message, clock.now(), place);
     this.#keep(entry, { message, content: inline?.bytes });
     return entry;
   }
@@ -94,7 +96,7 @@ export class SpoolStore {
   async file(entry: SpoolEntry, { message, content }: Stored): Promise<void> {
     const { journal, messageFiles } = this.#parts;
     entry.unrecorded = false;
-    entry.hasFiles = true;
+    if (entry.place.kind === "journal") entry.place.hasFiles = true;
     try {
       await messageFiles.write(message, content && decode(content));
     } catch (error) {
@@ -113,7 +115,7 @@ export class SpoolStore {
   /** [M6] A message is finished: notes it, and removes its files once the note is durable. */
   finish(entry: SpoolEntry): void {
     const { journal } = this.#parts;
-    if (entry.hasFiles) this.#cleanUp(entry.id);
+    if (entry.place.hasFiles) this.#cleanUp(entry.id);
     else journal.noteDone(entry.id);
     if (entry.place.kind === "journal") journal.release(entry.place.position.segment, entry.id);
     entry.unrecorded = false;
@@ -139,7 +141,7 @@ export class SpoolStore {
 
   /** Drops a message from memory that is neither claimed nor to be kept there. */
   forget(entry: SpoolEntry): void {
-    if (!entry.claimed && entry.cost === 0 && !entry.unrecorded) entry.stored = undefined;
+    if (!entry.claimed && !this.#kept.has(entry) && !entry.unrecorded) entry.stored = undefined;
   }
 
   /** Resolves when every note so far is durable. @throws {QueueError} */
@@ -210,15 +212,15 @@ export class SpoolStore {
   #keep(entry: SpoolEntry, stored: Stored): void {
     const { message, content } = stored;
     const cost = MESSAGE_COST + RECIPIENT_COST * message.recipients.length + (content?.length ?? 0);
-    if (this.#kept + cost > this.#parts.contentBudget) return;
-    this.#kept += cost;
-    entry.cost = cost;
+    if (this.#cost + cost > this.#parts.contentBudget) return;
+    this.#cost += cost;
+    this.#kept.set(entry, cost);
     entry.stored = stored;
   }
 
   #unkeep(entry: SpoolEntry): void {
-    this.#kept -= entry.cost;
-    entry.cost = 0;
+    this.#cost -= this.#kept.get(entry) ?? 0;
+    this.#kept.delete(entry);
     this.forget(entry);
   }
 }

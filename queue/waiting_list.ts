@@ -74,8 +74,7 @@ export class WaitingList<E extends Entry> {
   take(id: string): E | undefined {
     const entry = this.#entries.get(id);
     if (entry === undefined || entry.isHeld || entry.claimed) return undefined;
-    this.#claim(entry);
-    entry.early = true;
+    this.#claim(entry, "early");
     return entry;
   }
 
@@ -87,7 +86,7 @@ export class WaitingList<E extends Entry> {
     const entry = this.#entries.get(id);
     if (entry === undefined) return "gone";
     if (!entry.claimed) {
-      this.#claim(entry);
+      this.#claim(entry, "early");
       return entry;
     }
     const heir = this.#heirs.wait(id);
@@ -117,7 +116,6 @@ export class WaitingList<E extends Entry> {
 
   /** Gives a claimed entry back, due at `due` (ms since 1970) unless it is held. */
   postpone(entry: E, due: number): void {
-    entry.early = false;
     entry.due = entry.isHeld ? Infinity : due;
     if (this.#heirs.inherit(entry)) return;
     entry.claimed = false;
@@ -154,23 +152,22 @@ export class WaitingList<E extends Entry> {
   #takeFirst(now: number): E | undefined {
     const first = this.#heap.first();
     if (first === undefined || first.due > now) return undefined;
-    this.#claim(first);
+    this.#claim(first, "due");
     return first;
   }
 
   #takeCalled(): E | undefined {
     const entry = this.#forHosts.takeCalled();
     if (entry === undefined) return undefined;
-    this.#claim(entry);
-    entry.early = true;
+    this.#claim(entry, "early");
     return entry;
   }
 
-  #claim(entry: E): void {
+  #claim(entry: E, how: "due" | "early"): void {
     this.#unschedule(entry);
     this.#counts[entry.rest]--;
     this.#counts.active++;
-    entry.claimed = true;
+    entry.claimed = how;
   }
 
   #schedule(entry: E): void {
