@@ -1,12 +1,16 @@
 /**
  * Goes through much without holding up who else has something to do: works for a
- * few milliseconds, then lets the others run.
+ * few milliseconds, then lets the others run for longer than that. All who go through
+ * much at the same time take turns, so that together they take no more than one does.
  *
  * @module
  */
 
 /** How long one goes on before the others run, ms: a connection that waits as long does not notice. */
 const SLICE = 4;
+
+/** How long the others have after a slice, ms: three quarters of the time, however many look how often. */
+const REST = 3 * SLICE;
 
 /** How many steps go without a look at the time, which costs about as much as one. */
 const STEPS = 64;
@@ -18,6 +22,14 @@ const STEPS = 64;
  */
 export function breathe(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
+}
+
+/** When the last of those that rest has its turn. */
+let lastTurn: Promise<void> = Promise.resolve();
+
+/** Lets the others run until it is one's turn again. */
+function rest(): Promise<void> {
+  return lastTurn = lastTurn.then(() => new Promise((resolve) => setTimeout(resolve, REST)));
 }
 
 /** Does something with every item; the collection may change meanwhile as far as its iterator can bear it. */
@@ -32,7 +44,7 @@ export async function inSlices<T>(
     each(item);
     if (++step % STEPS > 0 || performance.now() - began < SLICE) continue;
     signal?.throwIfAborted();
-    await breathe();
+    await rest();
     began = performance.now();
   }
 }

@@ -39,8 +39,8 @@ export interface QueueSummary {
   readonly destinations: readonly DestinationSummary[];
 }
 
-/** A summary took this share of the time at most, of one that asks without end. */
-const SHARE = 0.04;
+/** Summaries are under way for this share of the time at most, whoever asks; and rest for most of it. */
+const SHARE = 0.1;
 
 /** What is known of a destination while the messages are gone through. */
 interface Gathered {

@@ -58,3 +58,21 @@ Deno.test("a signal ends it between two slices", async () => {
   await assertRejects(() => going, Error, "nobody waits for it");
   assertEquals(done, STEPS);
 });
+
+Deno.test("who goes through much at the same time takes turns, with a rest for the others after each", async () => {
+  const steps: { who: string; began: number; ended: number }[] = [];
+  const go = (who: string) =>
+    inSlices(Array(STEPS * 3), () => {
+      const began = performance.now();
+      work();
+      steps.push({ who, began, ended: performance.now() });
+    });
+  await Promise.all([go("a"), go("b")]);
+  const turns = steps.flatMap((step, i) => {
+    const before = steps[i - 1];
+    return before?.who === step.who ? [] : [{ ...step, rest: step.began - (before?.ended ?? 0) }];
+  });
+  assertEquals(turns.map(({ who }) => who), ["a", "b", "a", "b", "a", "b"]);
+  // The first of each begins when it is asked for; a timer is never early by more than 1 ms.
+  for (const { rest } of turns.slice(2)) assert(rest > 10, `${rest} ms`);
+});
