@@ -32,6 +32,8 @@ export interface Answer {
 export interface Present {
   readonly state: MessageState;
   readonly recipients: readonly Recipient[];
+  /** Whether no server runs that would deliver it. */
+  readonly noServer?: boolean;
   /** Whether all mail is held. */
   readonly allHeld?: boolean;
   /** The domains whose mail an operator holds. */
@@ -117,12 +119,17 @@ function waitingText(
   if (present.allHeld) return "Waiting: all mail is held until it is released";
   const held = heldDomain(present);
   if (held !== undefined) return `Waiting: all mail for ${held} is held until it is released`;
-  const at = dueOf(present);
-  const next = at <= now ? "due now" : `next at ${time(at)} (${untilText(at, now)})`;
+  const next = nextText(present, { now, time });
   const last = lastOf(facts);
   const why = last?.kind === "waits" ? withTimes(last.why, time) : errorText(present);
   if (why === undefined) return `Waiting for its first attempt, ${next}`;
   return `Waiting: ${why}${triesText(present)}, ${next}`;
+}
+
+function nextText(present: Present, { now, time }: Telling): string {
+  if (present.noServer) return "next when a server is started: none runs";
+  const at = dueOf(present);
+  return at <= now ? "due now" : `next at ${time(at)} (${untilText(at, now)})`;
 }
 
 /** The domain that is held, when that of every recipient left is. */

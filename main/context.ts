@@ -18,6 +18,8 @@ export const USAGE = 2;
 /** What a command works with. */
 export interface Context {
   readonly client: ControlClient;
+  /** Whether a server has the spool; else it is worked on directly, and nothing is delivered. */
+  readonly isServed: boolean;
   readonly terminal: Terminal;
   /** ms since 1970. */
   readonly now: number;

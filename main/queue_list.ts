@@ -4,12 +4,12 @@
  * @module
  */
 import type { ListRequest, QueueEntry } from "../control/client.ts";
-import { Problem } from "../control/problem.ts";
 import type { SummaryAnswer } from "../control/routes/summary.ts";
 import { countText, listText, pathText, sizeText, spanText, untilText } from "../control/words.ts";
 import { type Context, jsonLine, must, OK } from "./context.ts";
 import { filterOf } from "./queue_filter.ts";
 import { type Line, numberOf, valueOf } from "./queue_line.ts";
+import { type Stopped, stoppedIn, tellStopped } from "./stopped.ts";
 import { type Column, tabbedLine, tableLines } from "./table.ts";
 
 /** Messages on a terminal, where nothing else is said. */
@@ -30,6 +30,7 @@ export async function listQueue(line: Line, context: Context): Promise<number> {
     for await (const entry of client.listAll(request)) await terminal.line(text(must(entry)));
     return OK;
   }
+  await tellStopped(await stoppedIn(context), context);
   const limit = request.limit ?? SHOWN;
   const page = must(await client.list({ ...request, limit: Math.min(limit, LONGEST_PAGE) }));
   const entries = limit <= LONGEST_PAGE ? page.messages : await allOf(context, request);
@@ -116,44 +117,41 @@ type Destination = SummaryAnswer["destinations"][number];
 export async function summarizeQueue(line: Line, context: Context): Promise<number> {
   const { client, terminal, now } = context;
   const summary = must(await client.summary(numberOf(line, "limit")));
-  const holds = await client.holds();
-  const held = holds instanceof Problem ? [] : holds.domains.map(({ domain }) => domain);
+  const stopped = await stoppedIn(context);
   if (line.switches.has("json")) {
-    await terminal.line(jsonLine({ ...summary, heldDomains: held }));
+    await terminal.line(jsonLine({ ...summary, ...stopped }));
     return OK;
   }
-  const columns = destinationColumns(now, new Set(held));
+  const columns = destinationColumns(now, stopped);
   if (terminal.width === undefined) {
     await terminal.lines(summary.destinations.map((row) => tabbedLine(row, columns)));
     return OK;
   }
-  if (!(holds instanceof Problem) && holds.all) {
-    await terminal.line(terminal.toned("waiting", "All delivery is held: queue release --all"));
-  }
+  await tellStopped(stopped, context);
   if (summary.destinations.length > 0) {
     const [titles = "", ...rows] = tableLines(summary.destinations, columns, terminal.width);
     await terminal.lines([terminal.strong(titles), ...rows]);
   }
-  await terminal.text(countsText(summary, held), terminal.faint);
+  await terminal.text(countsText(summary), terminal.faint);
   return OK;
 }
 
-function countsText({ counts, more }: SummaryAnswer, held: readonly string[]): string {
+function countsText({ counts, more }: SummaryAnswer): string {
   const { messages, active, incoming, deferred, scheduled, captured } = counts;
   const states = { active, incoming, deferred, scheduled, held: counts.held, captured };
   const parts = Object.entries(states).filter(([, n]) => n > 0).map(([name, n]) => `${n} ${name}`);
   const all = messages === 0 ? "The queue is empty" : countText(messages, "message");
   const which = parts.length > 0 ? `: ${parts.join(", ")}` : "";
   const rest = more > 0 ? `; ${countText(more, "more destination")}, see --limit` : "";
-  const domains = held.length > 0 ? `; mail held for ${listText(held, 5)}` : "";
-  return `${all}${which}${rest}${domains}`;
+  return `${all}${which}${rest}`;
 }
 
 /** For programs: destination, messages, octets, oldest, due, whether it is held or resting until when, last error. */
 function destinationColumns(
   now: number,
-  held: ReadonlySet<string>,
+  { allHeld, heldDomains }: Stopped,
 ): readonly Column<Destination>[] {
+  const isHeld = ({ destination }: Destination) => allHeld || heldDomains.includes(destination);
   return [
     { title: "DESTINATION", cell: ({ destination }) => destination, least: 20 },
     { title: "MESSAGES", cell: ({ messages }) => String(messages) },
@@ -176,9 +174,8 @@ function destinationColumns(
     },
     {
       title: "STATE",
-      cell: (row) =>
-        held.has(row.destination) ? "held" : deliveryText(row, (ms) => untilText(ms, now)),
-      full: (row) => held.has(row.destination) ? "held" : deliveryText(row, isoText),
+      cell: (row) => isHeld(row) ? "held" : deliveryText(row, (ms) => untilText(ms, now)),
+      full: (row) => isHeld(row) ? "held" : deliveryText(row, isoText),
       rank: 3,
     },
     { title: "LAST ERROR", cell: ({ lastError }) => lastError ?? "", least: 16, rank: 4 },

@@ -15,6 +15,7 @@ import type { RecipientFate } from "../history/fates.ts";
 import type { StoryFact } from "../history/story.ts";
 import { CommandError, type Context, jsonLine, must, OK, timeWriter, wholeId } from "./context.ts";
 import { type Line, numberOf, valueOf } from "./queue_line.ts";
+import { stoppedIn } from "./stopped.ts";
 import { type Column, tabbedLine, tableLines } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
 import { wrapped } from "./text_width.ts";
@@ -69,7 +70,7 @@ export async function explainMessage(line: Line, context: Context): Promise<numb
   const message = found instanceof Problem ? undefined : found;
   if (found instanceof Problem && found.code !== "not_found") must(found);
   const facts = await factsOf(id, message, client);
-  const present = message && { ...message, heldDomains: await heldDomains(client) };
+  const present = message && { ...message, ...await stoppedIn(context) };
   const time = timeWriter(context);
   const story = storyText(facts, { now, time, ...(present && { present }) });
   if (line.switches.has("json")) {
@@ -93,11 +94,6 @@ async function factsOf(
   if (story.code !== "not_found" && story.code !== "not_available") must(story);
   if (message !== undefined) return keptFacts(message);
   throw new CommandError(`${id} is not in the queue, and ${story.message}`);
-}
-
-async function heldDomains(client: ControlClient): Promise<string[]> {
-  const holds = await client.holds();
-  return holds instanceof Problem ? [] : holds.domains.map(({ domain }) => domain);
 }
 
 async function tellEvent(

@@ -15,6 +15,7 @@ import { canonicalDomain } from "../protocol/domain.ts";
 import { CommandError, type Context, FAILED, must, OK, USAGE, wholeId } from "./context.ts";
 import { filterOf } from "./queue_filter.ts";
 import { type Line, valueOf } from "./queue_line.ts";
+import { stoppedIn, tellStopped } from "./stopped.ts";
 
 /** What is done to messages. */
 export type SteeringName = ActionInput["action"];
@@ -146,11 +147,13 @@ async function isAgreed(question: string, line: Line, { terminal }: Context): Pr
   return agreed;
 }
 
-async function carryOut(action: ActionInput, { client, terminal }: Context): Promise<number> {
+async function carryOut(action: ActionInput, context: Context): Promise<number> {
+  const { client, terminal } = context;
   for await (const answer of client.act(action)) {
     const { done, busy, gone, captured, failed, notDone, over } = must(answer);
     if (!over) continue;
     await terminal.line(`${countText(done, "message")} ${WORDS[action.action][1]}.`);
+    if (isToGo(action)) await tellStopped(await stoppedIn(context), context);
     const parts = [
       ...(busy > 0 ? [`${busy} being delivered and not given back in time`] : []),
       ...(gone > 0 ? [`${gone} gone by now`] : []),
@@ -163,6 +166,11 @@ async function carryOut(action: ActionInput, { client, terminal }: Context): Pro
     throw new CommandError(`not done: ${parts.join("; ")} (${some})`);
   }
   return FAILED;
+}
+
+/** Whether whoever asks for it expects mail to go. */
+function isToGo({ action }: ActionInput): boolean {
+  return action === "retry" || action === "release" || action === "redirect";
 }
 
 /**

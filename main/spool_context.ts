@@ -29,7 +29,7 @@ export async function withContext(
   command: (context: Context) => Promise<number>,
 ): Promise<number> {
   return await withTerminal((terminal) =>
-    withClient(config, (client) => command({ client, terminal, now: Date.now() }))
+    withClient(config, (way) => command({ ...way, terminal, now: Date.now() }))
   );
 }
 
@@ -50,17 +50,17 @@ export async function withTerminal(
 
 async function withClient(
   config: Config,
-  work: (client: ControlClient) => Promise<number>,
+  work: (way: Pick<Context, "client" | "isServed">) => Promise<number>,
 ): Promise<number> {
   const { spool } = config;
   await checkSpool(spool);
   using client = ControlClient.onSocket(`${spool}/${SOCKET_NAME}`);
   const status = await client.status();
-  if (!(status instanceof Problem)) return await work(client);
+  if (!(status instanceof Problem)) return await work({ client, isServed: true });
   if (status.code !== "unreachable") throw new CommandError(status.message);
   try {
     await using opened = await openSpoolControl(config);
-    return await work(opened.client);
+    return await work({ client: opened.client, isServed: false });
   } catch (error) {
     if (!(error instanceof SpoolError)) throw error;
     const about = error.kind === "held"

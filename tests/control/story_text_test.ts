@@ -177,6 +177,11 @@ Deno.test("the answer says of a message in the queue what it waits for", () => {
     ],
     [
       [accepted()],
+      present({ state: "incoming", recipients: [fresh], noServer: true }),
+      "Waiting for its first attempt, next when a server is started: none runs",
+    ],
+    [
+      [accepted()],
       present({ state: "scheduled", recipients: [{ ...fresh, nextAttempt: AT + 3_662_000 }] }),
       "Waiting: its sender wants it sent at 13:01:02 (in 1 h)",
     ],

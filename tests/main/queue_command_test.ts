@@ -152,6 +152,41 @@ Deno.test("messages are held, released, redirected and removed, with --yes and n
     ]);
   }));
 
+Deno.test("what keeps all mail from going is said by explain and retry: a hold, or no server", () =>
+  withTempDir(async (directory) => {
+    const shell = new Shell(`${directory}/spool`);
+    let id = "";
+    const answer = async () => (await shell.lines("explain", id))[0];
+    await withServer(["--spool", `${directory}/spool`, "--hold"], async (serving) => {
+      id = await shell.bring("bob@example.net");
+      assertEquals(await answer(), "Waiting: all mail is held until it is released");
+      assertEquals((await shell.lines("retry", id, "--yes")).slice(-2), [
+        "1 message due now.",
+        "All delivery is held: queue release --all",
+      ]);
+      serving.signal("SIGTERM");
+      await serving.ended();
+    });
+    assertEquals(
+      await answer(),
+      "Waiting for its first attempt, next when a server is started: none runs",
+    );
+    const noServer = "No server runs: nothing is delivered until one is started.";
+    assertEquals((await shell.lines("retry", id, "--yes")).at(-1), noServer);
+    await shell.lines("hold", "--domain", "example.net", "--yes");
+    assertEquals(
+      await answer(),
+      "Waiting: all mail for example.net is held until it is released",
+    );
+    assertEquals((await shell.lines("retry", id, "--yes")).slice(-2), [
+      noServer,
+      "All mail for example.net is held: queue release --domain NAME",
+    ]);
+    const [summary = ""] = await shell.lines("summary", "--json");
+    const { noServer: none, allHeld, heldDomains } = JSON.parse(summary);
+    assertEquals([none, allHeld, heldDomains], [true, false, ["example.net"]]);
+  }));
+
 Deno.test("a domain is held as such, now and from now on, and says so", () =>
   withQueue(async (shell) => {
     await shell.bring("bob@example.net");
@@ -162,11 +197,6 @@ Deno.test("a domain is held as such, now and from now on, and says so", () =>
       "Held; queue release --domain example.net takes it back.",
     ]);
     assertStringIncludes((await shell.lines("summary"))[0]!, "\theld");
-    const id = await shell.bring("carol@example.net");
-    assertEquals(
-      (await shell.lines("explain", id))[0],
-      "Waiting: all mail for example.net is held until it is released",
-    );
     await shell.lines("hold", "--domain", "Bücher.example", "--yes");
     const idn = await shell.lines("release", "--domain", "bücher.EXAMPLE", "--yes");
     assertEquals(idn, ["Released: all mail for bücher.EXAMPLE goes again."]);

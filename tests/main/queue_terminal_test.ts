@@ -80,10 +80,11 @@ Deno.test({
           assertEquals(code, 0);
           for (const line of lines) assert(widthOf(line) <= columns, `${columns}: ${line}`);
           if (command[0] === "list") {
-            assertStringIncludes(lines[1]!, first);
-            assertStringIncludes(lines[2]!, second);
-            assertEquals(lines[0]!.startsWith("ID "), true);
-            assertEquals(lines[3], "2 messages");
+            assertEquals(lines[0], "All delivery is held: queue release --all");
+            assertEquals(lines[1]!.startsWith("ID "), true);
+            assertStringIncludes(lines[2]!, first);
+            assertStringIncludes(lines[3]!, second);
+            assertEquals(lines[4], "2 messages");
           }
         }
       }
@@ -121,6 +122,7 @@ Deno.test({
       const agreed = await show(args, { answer: "y" });
       assertEquals([agreed.code, agreed.lines.at(-1)], [0, "2 messages removed."]);
       assertEquals((await show(["queue", "list", "--spool", spool])).lines, [
+        "All delivery is held: queue release --all",
         "The queue is empty.",
       ]);
     }),

@@ -29,9 +29,11 @@ export async function messageView(site: Site, id: string): Promise<View> {
   const facts = isId ? await site.history?.story(id) ?? [] : [];
   if (details === undefined && facts.length === 0) return unknown(id);
   const now = site.target.clock.now();
-  const heldDomains = site.steering.heldDomains().map(({ domain }) => domain);
+  const { steering } = site;
   const present = details && {
-    ...{ state: details.state, recipients: details.recipients, heldDomains },
+    ...{ state: details.state, recipients: details.recipients },
+    allHeld: steering.isAllHeld,
+    heldDomains: steering.heldDomains().map(({ domain }) => domain),
     ...(details.nextHop !== undefined && { nextHop: details.nextHop }),
   };
   const story = storyText(facts, { now, time: exactTime, ...(present && { present }) });
