@@ -7,6 +7,7 @@
  */
 import { cyan, dim, red, yellow } from "@std/fmt/colors";
 import type { LogLevel, LogRecord } from "../base/log.ts";
+import { isoTime } from "../base/iso_time.ts";
 import { escapeMisleading } from "../base/printable.ts";
 
 /** The longest form of one field, in UTF-16 units; what is longer is cut. */
@@ -21,6 +22,13 @@ const BARE = /^[\w.:@/[\]<>+-]+$/;
 /** Text that quotes would leave as it is. */
 const PLAIN = /^[ !#-[\]-~]*$/;
 
+const LABEL: Record<LogLevel, string> = {
+  debug: "DEBUG",
+  info: "INFO ",
+  warn: "WARN ",
+  error: "ERROR",
+};
+
 const PAINT: Record<LogLevel, (text: string) => string> = {
   debug: dim,
   info: cyan,
@@ -31,7 +39,8 @@ const PAINT: Record<LogLevel, (text: string) => string> = {
 /** A record as one object of JSON, LF included: time, level, room, message, fields. */
 export function jsonLine({ time, level, room, message, fields }: LogRecord): string {
   let shown = "";
-  for (const [name, value] of Object.entries(fields)) {
+  for (const name in fields) {
+    const value = fields[name];
     if (value === undefined) continue;
     shown += `${shown === "" ? "" : ","}${quote(name)}:${render(value)}`;
   }
@@ -43,25 +52,14 @@ export function jsonLine({ time, level, room, message, fields }: LogRecord): str
 export function prettyLine(record: LogRecord, colours: boolean): string {
   const { time, level, room, message, fields } = record;
   let shown = "";
-  for (const [name, value] of Object.entries(fields)) {
+  for (const name in fields) {
+    const value = fields[name];
     if (value === undefined) continue;
     shown += ` ${word(name)}=${typeof value === "string" ? word(value) : render(value)}`;
   }
-  const label = level.toUpperCase().padEnd(5);
+  const label = LABEL[level];
   return `${isoTime(time)} ${colours ? PAINT[level](label) : label} ` +
     `${room.padEnd(9)} ${sentence(message)}${colours ? dim(shown) : shown}\n`;
-}
-
-let lastTime = 0;
-let lastIsoTime = new Date(0).toISOString();
-
-/** A time as ISO 8601. Records that come together have the same, so the last one is remembered. */
-function isoTime(ms: number): string {
-  if (ms !== lastTime) {
-    lastTime = ms;
-    lastIsoTime = new Date(ms).toISOString();
-  }
-  return lastIsoTime;
 }
 
 /** A message without the quotes that a field would get. */
@@ -90,11 +88,19 @@ function render(value: unknown): string {
   if (typeof value === "string") return quote(value);
   if (Number.isFinite(value)) return String(value);
   try {
-    const json = JSON.stringify(value, plain) ?? quote(typeof value);
+    const json = jsonOf(value);
     return json.length > LONGEST_FIELD ? quote(json) : escapeMisleading(json);
   } catch {
     return quote("[not printable]");
   }
+}
+
+function jsonOf(value: unknown): string {
+  // A list of texts, as the ids of a session are, is worth its own way: a replacer makes V8 slow.
+  if (Array.isArray(value) && value.every((item) => typeof item === "string")) {
+    return JSON.stringify(value);
+  }
+  return JSON.stringify(value, plain) ?? quote(typeof value);
 }
 
 /** What JSON cannot say, in words. */

@@ -5,13 +5,16 @@
  *
  * @module
  */
-import { encode } from "../base/bytes.ts";
+import { encodeInto } from "../base/bytes.ts";
 import { type LogLevel, type LogRecord, takeLog } from "../base/log.ts";
 import { jsonLine, prettyLine } from "./log_format.ts";
 import type { LogFormat } from "./schema.ts";
 
 /** The most that is gathered before it is written, in characters. */
 const MOST_GATHERED = 64 * 1024;
+
+/** Room for what is written at a time, when it is not more than usual, octets: an array of its own for each costs more than the rest. */
+const ROOM = 64 * 1024;
 
 /** Sends the log to standard error from here on; gives what changes its form and level. */
 export function setUpLog(
@@ -42,6 +45,7 @@ export function setUpLog(
  */
 class GatheredLines {
   readonly #out: { writeSync(octets: Uint8Array): number };
+  readonly #room = new Uint8Array(ROOM);
   #text = "";
   #booked = false;
 
@@ -65,7 +69,7 @@ class GatheredLines {
   /** Writes what there is, and returns when all of it is written. */
   write(): void {
     if (this.#text === "") return;
-    const octets = encode(this.#text);
+    const octets = encodeInto(this.#text, this.#room);
     this.#text = "";
     try {
       for (let at = 0; at < octets.length;) at += this.#out.writeSync(octets.subarray(at));

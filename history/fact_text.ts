@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { isoTime } from "../base/iso_time.ts";
 import { escapeMisleading } from "../base/printable.ts";
 import type { StoryFact } from "./story.ts";
 
@@ -13,13 +14,6 @@ const KIND = /"kind":"([a-z]+)"/;
 const TIME = /"at":"([^"]+)"/;
 
 const decoder = new TextDecoder();
-
-/** How many characters of an ISO time say the second, and its dot. */
-const UP_TO_SECOND = 20;
-
-/** The second that was last written out, and how: facts come in bunches. */
-let second = NaN;
-let written = "";
 
 /** The fact as JSON text, without the line's end. */
 export function factText(fact: StoryFact): string {
@@ -71,15 +65,6 @@ function withWrittenTimes(fact: StoryFact, at: string): object {
     default:
       return fact satisfies never;
   }
-}
-
-function isoTime(ms: number): string {
-  const seconds = Math.floor(ms / 1000);
-  if (seconds !== second) {
-    written = new Date(seconds * 1000).toISOString().slice(0, UP_TO_SECOND);
-    second = seconds;
-  }
-  return `${written}${String(Math.floor(ms - seconds * 1000)).padStart(3, "0")}Z`;
 }
 
 /** Files are written by this program, so only what a tear can cost is looked at. */

@@ -7,6 +7,7 @@
  */
 import { crc32 } from "node:zlib";
 import { type Bytes, decodeStrict } from "../base/bytes.ts";
+import { isoTime } from "../base/iso_time.ts";
 import { escapeMisleading } from "../base/printable.ts";
 import type { Envelope } from "../message/envelope.ts";
 import { isId } from "./id.ts";
@@ -53,10 +54,6 @@ interface MessageJson
 /** The name of the file with a message's content, where it has one. */
 export function contentFileName(id: string): string {
   return `${id}.eml`;
-}
-
-function isoTime(ms: number): string {
-  return new Date(ms).toISOString();
 }
 
 function parseTime(iso: string): number {
@@ -132,7 +129,8 @@ function messageFromJson(json: MessageJson): SpoolRecord | undefined {
 
 /** The JSON text of a message, for the journal; with `indent`, for a file that people read, where no character may mislead them. */
 export function queuedText(message: QueuedMessage, content?: string, indent?: number): string {
-  const text = JSON.stringify(messageToJson(message, content), null, indent);
+  // With null instead of undefined V8 does not take its fast way.
+  const text = JSON.stringify(messageToJson(message, content), undefined, indent);
   return indent === undefined ? text : escapeMisleading(text);
 }
 
