@@ -30,38 +30,47 @@ export interface Metric {
 /** Series by the values of labels. */
 class Series<T> {
   readonly #names: readonly string[];
-  readonly #known: readonly ReadonlySet<string>[];
-  readonly #byKey = new Map<string, T>();
+  /** For each label its values, numbered. */
+  readonly #numbers: readonly ReadonlyMap<string, number>[];
+  /** By the numbers of their values, read as the digits of one: no text is made for what is only counted. */
+  readonly #byNumber: (T | undefined)[] = [];
+  readonly #all: [labels: string, series: T][] = [];
   readonly #make: () => T;
 
   constructor(labels: Labels, make: () => T) {
     this.#names = Object.keys(labels);
-    this.#known = Object.values(labels).map((values) => new Set(values));
+    this.#numbers = Object.values(labels).map((values) =>
+      new Map([...values, OTHER].map((value, number) => [value, number]))
+    );
     this.#make = make;
     if (this.#names.length === 0) this.of([]);
   }
 
   /** The series with these values. */
   of(values: readonly string[]): T {
-    const key = this.#keyOf(values);
-    let found = this.#byKey.get(key);
-    if (found === undefined) this.#byKey.set(key, found = this.#make());
-    return found;
+    let number = 0;
+    for (let i = 0; i < this.#numbers.length; i++) {
+      const numbers = this.#numbers[i]!;
+      number = number * (numbers.size + 1) + (numbers.get(values[i]!) ?? numbers.get(OTHER)!);
+    }
+    return this.#byNumber[number] ??= this.#begin(values);
   }
 
   /** All of them, each with its labels as they are written. */
-  entries(): Iterable<[labels: string, T]> {
-    return this.#byKey;
+  entries(): Iterable<[labels: string, series: T]> {
+    return this.#all;
+  }
+
+  #begin(values: readonly string[]): T {
+    const series = this.#make();
+    this.#all.push([this.#written(values), series]);
+    return series;
   }
 
   /** `outcome="delivered",class="2xx"`. Their values are this program's own words, which need no escapes. */
-  #keyOf(values: readonly string[]): string {
-    let key = "";
-    for (const [i, name] of this.#names.entries()) {
-      const value = values[i]!;
-      key += `${i === 0 ? "" : ","}${name}="${this.#known[i]!.has(value) ? value : OTHER}"`;
-    }
-    return key;
+  #written(values: readonly string[]): string {
+    const known = (value: string, i: number) => this.#numbers[i]!.has(value) ? value : OTHER;
+    return this.#names.map((name, i) => `${name}="${known(values[i]!, i)}"`).join(",");
   }
 }
 
