@@ -63,7 +63,7 @@ function logAttempt(fact: AttemptFact): void {
 function hopText({ host, address }: AttemptFact): string | undefined {
   if (host === undefined || address === undefined) return undefined;
   const colon = address.lastIndexOf(":");
-  const plain = address.slice(0, colon).replace(/^\[(.*)\]$/, "$1");
+  const plain = address.startsWith("[") ? address.slice(1, colon - 1) : address.slice(0, colon);
   return `${host}[${plain}]${address.slice(colon)}`;
 }
 

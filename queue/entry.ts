@@ -11,6 +11,7 @@ import type { HeapEntry } from "./due_heap.ts";
 import type { HostWaiter } from "./host_waiters.ts";
 import { arrivalOf } from "./id.ts";
 import {
+  type DeliveryError,
   isHostFailure,
   type MessageState,
   type Overview,
@@ -109,15 +110,22 @@ export class Entry implements HeapEntry, HostWaiter, Overview {
 
   /** Takes in what became of its message, as of `now`, ms since 1970. */
   update(message: QueuedMessage, now: number): void {
-    const open = message.recipients.filter((recipient) => !isFinishedRecipient(recipient));
-    const addresses = open.map(({ address }) => address);
-    const error = open.find(({ lastError }) => lastError !== undefined)?.lastError;
+    const addresses: string[] = [];
+    let error: DeliveryError | undefined;
+    this.attempts = 0;
+    this.hostFailure = false;
+    // One pass: this is done for every message that comes and goes.
+    for (const recipient of message.recipients) {
+      if (isFinishedRecipient(recipient)) continue;
+      addresses.push(recipient.address);
+      error ??= recipient.lastError;
+      if (recipient.attempts > this.attempts) this.attempts = recipient.attempts;
+      if (waitsForHost(recipient)) this.hostFailure = true;
+    }
     const { nextHop, envelope } = message;
     this.due = dueTime(message, now);
     this.#addresses = [envelope.reversePath, ...addresses].join("\n");
     this.#destinations = nextHop === undefined ? domainsOf(addresses) : toNextHop.of(nextHop);
-    this.hostFailure = open.some(waitsForHost);
-    this.attempts = open.reduce((most, { attempts }) => Math.max(most, attempts), 0);
     this.lastError = error && shortError(error.text);
     this.rest = this.#restOf(message, now);
   }
