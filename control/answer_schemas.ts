@@ -66,6 +66,9 @@ export const queueEntry = z.object({
   nextHop: z.string().optional().describe("Where it was redirected to"),
   attempts: z.int(),
   due: time.optional().describe("Absent while it is held"),
+  parked: z.literal(true).optional().describe(
+    "It waits for room at its destination, or for that to answer; `due` is the latest",
+  ),
   hostFailure: z.boolean(),
   lastError: z.string().optional(),
 }).meta({ id: "QueueEntry" });

@@ -24,7 +24,7 @@ export interface DestinationSummary {
   readonly size: number;
   /** When the oldest arrived, ms since 1970. */
   readonly oldest: number;
-  /** When the first is due, ms since 1970; absent while all are held. */
+  /** When the first is due, ms since 1970; absent while all are held, or wait for the destination. */
   readonly due?: number;
   /** The last error of the oldest that has one; of those with recipients elsewhere, whose error may be from there, only where no other has. */
   readonly lastError?: string;
@@ -132,7 +132,7 @@ function gather(
   at.states[overview.state] = (at.states[overview.state] ?? 0) + 1;
   at.size += overview.size;
   at.oldest = Math.min(at.oldest, overview.arrived);
-  at.due = Math.min(at.due, overview.due);
+  if (!overview.parked) at.due = Math.min(at.due, overview.due);
   const { lastError, arrived } = overview;
   const isOlder = isShared === at.errorIsShared ? arrived < at.errorSince : at.errorIsShared;
   if (lastError === undefined || !isOlder) return;

@@ -87,8 +87,7 @@ function entryColumns(now: number): readonly Column<QueueEntry>[] {
     },
     {
       title: "NEXT",
-      cell: ({ state, due }) =>
-        state === "active" || due === undefined ? "" : due <= now ? "now" : untilText(due, now),
+      cell: (entry) => nextText(entry, now),
       full: ({ due }) => due === undefined ? "" : isoText(due),
       rank: 4,
     },
@@ -109,6 +108,13 @@ function entryColumns(now: number): readonly Column<QueueEntry>[] {
     { title: "NEXT HOP", cell: ({ nextHop }) => nextHop ?? "", hidden: true },
     { title: "LAST ERROR", cell: ({ lastError }) => lastError ?? "", least: 12, rank: 5 },
   ];
+}
+
+/** When it is tried next; a parked one by no clock of its own. */
+function nextText({ state, due, parked, hostFailure }: QueueEntry, now: number): string {
+  if (state === "active" || due === undefined) return "";
+  if (parked) return hostFailure ? "when it answers" : "in turn";
+  return due <= now ? "now" : untilText(due, now);
 }
 
 type Destination = SummaryAnswer["destinations"][number];
@@ -168,7 +174,7 @@ function destinationColumns(
     },
     {
       title: "NEXT",
-      cell: ({ due }) => due === undefined ? "" : due <= now ? "now" : untilText(due, now),
+      cell: (row) => nextForText(row, now),
       full: ({ due }) => due === undefined ? "" : isoText(due),
       rank: 2,
     },
@@ -180,6 +186,13 @@ function destinationColumns(
     },
     { title: "LAST ERROR", cell: ({ lastError }) => lastError ?? "", least: 16, rank: 4 },
   ];
+}
+
+/** When it is tried next: the rest of a destination is that of its messages too. */
+function nextForText({ due, until, messages, states }: Destination, now: number): string {
+  const next = until ?? due;
+  if (next === undefined) return messages > (states.held ?? 0) ? "in turn" : "";
+  return next <= now ? "now" : untilText(next, now);
 }
 
 /** How delivery to a destination is doing, where that is worth a word. */

@@ -98,8 +98,8 @@ export class Entry implements HeapEntry, HostWaiter, Overview {
   lastError: string | undefined = undefined;
   order = 0;
   position = -1;
-  /** Whether somebody has it: since it was due, or since before its time, woken or claimed by id. */
-  claimed: false | "due" | "early" = false;
+  /** Whether it waits, by itself or parked, or who has it got it when it was due, or early: woken, or claimed by id. */
+  stage: "waiting" | "parked" | "due" | "early" = "waiting";
 
   /** The entry of a message as of `now`, ms since 1970. */
   constructor(message: QueuedMessage, now: number) {
@@ -135,6 +135,16 @@ export class Entry implements HeapEntry, HostWaiter, Overview {
     if (message.held) return "held";
     if (this.attempts > 0 || this.lastError !== undefined) return "deferred";
     return (message.envelope.release ?? now) > now ? "scheduled" : "incoming";
+  }
+
+  /** Whether somebody has it: since it was due, or since before its time. */
+  get claimed(): false | "due" | "early" {
+    return this.stage === "due" || this.stage === "early" ? this.stage : false;
+  }
+
+  /** See {@linkcode Overview.parked}. */
+  get parked(): boolean {
+    return this.stage === "parked";
   }
 
   /** What it does now. */
@@ -182,11 +192,11 @@ export class Entry implements HeapEntry, HostWaiter, Overview {
   /** What is known of it now, to keep. */
   overview(): Overview {
     const { id, state, arrived, size, reversePath, recipients, domains, nextHop } = this;
-    const { attempts, due, hostFailure, lastError } = this;
+    const { attempts, due, parked, hostFailure, lastError } = this;
     return {
       ...{ id, state, arrived, size, reversePath, recipients, domains },
       ...(nextHop !== undefined && { nextHop }),
-      ...{ attempts, due, hostFailure, lastError },
+      ...{ attempts, due, parked, hostFailure, lastError },
     };
   }
 }

@@ -242,6 +242,8 @@ export interface Overview {
   readonly attempts: number;
   /** When the first of its recipients is due, ms since 1970, unless it is woken before; Infinity while it is held. */
   readonly due: number;
+  /** Whether who delivers put it back until there is room for it or its destination answers; `due` is the latest, then. */
+  readonly parked: boolean;
   /** Whether it waits because a host did not answer or answered for all messages (scope `host` or `session`). */
   readonly hostFailure: boolean;
   /** The last failure of one of its unfinished recipients, at most 200 characters of one line. */

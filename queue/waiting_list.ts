@@ -111,14 +111,15 @@ export class WaitingList<E extends Entry> {
   /** Gives a claimed entry back as its message is at `now`, not due before `until` (ms since 1970). */
   giveBack(entry: E, message: QueuedMessage, now: number, until = -Infinity): void {
     entry.update(message, now);
-    this.postpone(entry, Math.max(entry.due, until));
+    const isParked = until > entry.due;
+    this.postpone(entry, isParked ? until : entry.due, isParked ? "parked" : "waiting");
   }
 
   /** Gives a claimed entry back, due at `due` (ms since 1970) unless it is held. */
-  postpone(entry: E, due: number): void {
+  postpone(entry: E, due: number, stage: "waiting" | "parked" = "waiting"): void {
     entry.due = entry.isHeld ? Infinity : due;
     if (this.#heirs.inherit(entry)) return;
-    entry.claimed = false;
+    entry.stage = stage;
     this.#counts.active--;
     this.#counts[entry.rest]++;
     this.#schedule(entry);
@@ -167,7 +168,7 @@ export class WaitingList<E extends Entry> {
     this.#unschedule(entry);
     this.#counts[entry.rest]--;
     this.#counts.active++;
-    entry.claimed = how;
+    entry.stage = how;
   }
 
   #schedule(entry: E): void {

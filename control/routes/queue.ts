@@ -40,7 +40,7 @@ const listQuery = z.strictObject({
 /** A message as it is shown: JSON has no Infinity. */
 export function entryOf(overview: Overview): z.output<typeof queueEntry> {
   const { id, state, arrived, size, reversePath, recipients, domains } = overview;
-  const { nextHop, attempts, due, hostFailure, lastError } = overview;
+  const { nextHop, attempts, due, parked, hostFailure, lastError } = overview;
   return {
     ...{ id, state, arrived, size, reversePath },
     recipients: [...recipients],
@@ -48,6 +48,7 @@ export function entryOf(overview: Overview): z.output<typeof queueEntry> {
     ...(nextHop !== undefined && { nextHop }),
     attempts,
     ...(due < Infinity && { due }),
+    ...(parked && { parked }),
     hostFailure,
     ...(lastError !== undefined && { lastError }),
   };

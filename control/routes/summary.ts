@@ -18,7 +18,9 @@ const destination = z.object({
   states: z.partialRecord(z.enum(STATES), z.int()).describe("How many of these do what"),
   size: z.int().describe("Octets of content"),
   oldest: time.describe("When the oldest arrived"),
-  due: time.optional().describe("When the first is due; absent while all are held"),
+  due: time.optional().describe(
+    "When the first is due; absent while all are held, or wait for the destination",
+  ),
   lastError: z.string().optional().describe("The last error of the oldest that has one"),
   delivery: z.enum(["idle", "open", "resting", "probing", "held"]).optional().describe(
     "How the destination is doing: `resting` after it did not answer, `probing` when one message " +

@@ -1,6 +1,7 @@
-import { assert, assertEquals, assertLess, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertLess, assertMatch, assertStringIncludes } from "@std/assert";
 import { widthOf } from "../../main/text_width.ts";
 import { run, withServer } from "../helpers/program.ts";
+import { freePort } from "../helpers/free_port.ts";
 import { withTempDir } from "../helpers/temp_dir.ts";
 import { tool } from "../helpers/tools.ts";
 
@@ -69,6 +70,16 @@ async function withMessages(check: (spool: string, ids: string[]) => Promise<voi
   });
 }
 
+/** Resolves when so many messages are deferred. */
+async function untilDeferred(spool: string, expected: number): Promise<void> {
+  const end = Date.now() + TOO_LONG;
+  const args = ["queue", "list", "--state", "deferred", "--spool", spool];
+  for (let found = 0; found < expected;) {
+    if (Date.now() > end) throw new Error(`${found} deferred, and not ${expected}`);
+    found = (await run(args)).stdout.split("\n").length - 1;
+  }
+}
+
 Deno.test({
   name: "on a terminal every line fits it, and the ids are whole",
   ignore: python === undefined,
@@ -103,6 +114,28 @@ Deno.test({
       assertEquals(plain.text.match(COLOURS), null);
       const { stdout } = await run(args);
       assertEquals(stdout.match(COLOURS), null);
+    }),
+});
+
+Deno.test({
+  name: "a message that waits for its destination to answer says so, and no time",
+  ignore: python === undefined,
+  fn: () =>
+    withTempDir(async (directory) => {
+      const spool = `${directory}/spool`;
+      const nobody = `smtp://127.0.0.1:${freePort("127.0.0.1")}`;
+      await withServer(["--spool", spool, "--smarthost", nobody], async (serving) => {
+        for (const expected of [1, 2]) {
+          const file = "From: anna@example.org\nTo: bob@example.net\n\nHi.\n";
+          await run(["queue", "import", "-", "--spool", spool], {}, file);
+          await untilDeferred(spool, expected);
+        }
+        const { lines } = await show(["queue", "list", "--spool", spool], { columns: 132 });
+        assertMatch(lines[1]!, / deferred .* in \d+ min /);
+        assertMatch(lines[2]!, / deferred .* when it answers /);
+        serving.signal("SIGTERM");
+        await serving.ended();
+      });
     }),
 });
 

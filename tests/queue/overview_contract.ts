@@ -68,6 +68,7 @@ export function testOverviews(store: string, withQueue: WithQueue): void {
       domains: ["example.com", "b.example"],
       attempts: 0,
       due: clock.now(),
+      parked: false,
       hostFailure: false,
       lastError: undefined,
     };
@@ -90,6 +91,23 @@ export function testOverviews(store: string, withQueue: WithQueue): void {
     });
     assertEquals(queue.overview(NOBODY), undefined);
   });
+
+  contract(
+    "a message that is put back for longer than it asked for is parked until it is taken again",
+    async (queue, clock) => {
+      const { id } = await put(queue, "hello", ["a@example.com"]);
+      const look = () => {
+        const { state, due, parked } = queue.overview(id)!;
+        return { state, due, parked };
+      };
+      (await claimOne(queue)).release(clock.now() + MINUTE);
+      assertEquals(look(), { state: "incoming", due: clock.now() + MINUTE, parked: true });
+      const early = await queue.claimById(id);
+      assertEquals([look().state, look().parked], ["active", false]);
+      early!.release(clock.now());
+      assertEquals(look(), { state: "incoming", due: clock.now(), parked: false });
+    },
+  );
 
   contract("an overview is of the moment at which it was asked for", async (queue, clock) => {
     const id = await putDeferred(queue, clock);

@@ -134,6 +134,13 @@ const ToAll: FC<{ given: Query; matched: number }> = ({ given, matched }) => {
   );
 };
 
+/** A parked one is tried by no clock of its own. */
+const NextTry: FC<{ one: Overview; now: number }> = ({ one, now }) => {
+  if (one.due === Infinity) return <>when released</>;
+  if (one.parked) return one.hostFailure ? <>when its destination answers</> : <>in turn</>;
+  return one.due <= now ? <>now</> : <When at={one.due} now={now} />;
+};
+
 const Messages: FC<{ messages: readonly Overview[]; now: number }> = ({ messages, now }) => (
   <table class="rows">
     <caption class="unseen">Messages</caption>
@@ -166,11 +173,7 @@ const Messages: FC<{ messages: readonly Overview[]; now: number }> = ({ messages
             <When at={one.arrived} now={now} />
           </td>
           <td data-label="Next try">
-            {one.due === Infinity
-              ? "when released"
-              : one.due <= now
-              ? "now"
-              : <When at={one.due} now={now} />}
+            <NextTry one={one} now={now} />
           </td>
           <td class="number" data-label="Size">{sizeText(one.size)}</td>
           <td class="error" data-label="Last error">

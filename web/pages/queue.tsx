@@ -137,7 +137,11 @@ const Row: FC<{
         <When at={oldest} now={now} />
       </td>
       <td data-label="Next try">
-        <NextTry {...{ state, held, due, now, active: states.active ?? 0 }} />
+        <NextTry
+          {...{ state, held, due, now }}
+          active={states.active ?? 0}
+          waits={heldMessages < messages}
+        />
       </td>
       <td data-label="Last error" class="error">
         {lastError === undefined ? "–" : <Peer text={lastError} longest={160} />}
@@ -158,11 +162,13 @@ const NextTry: FC<{
   due: number | undefined;
   now: number;
   active: number;
-}> = ({ state, held, due, now, active }) => {
+  /** Whether some wait for it to have room, or to answer. */
+  waits: boolean;
+}> = ({ state, held, due, now, active, waits }) => {
   if (held) return <>when released</>;
   if (active > 0) return <>now: {active} under way</>;
   if (state?.until !== undefined && state.until > now) return <When at={state.until} now={now} />;
-  if (due === undefined) return <>when released</>;
+  if (due === undefined) return waits ? <>in turn</> : <>when released</>;
   return due <= now ? <>now</> : <When at={due} now={now} />;
 };
 
