@@ -88,6 +88,9 @@ const SILENT = { helo: "", protocol: "" };
 
 /** How long accepting rests after the system could not give a connection, ms. */
 const ACCEPT_REST = 100;
+/** A listener that failed so many times in a row, and so long ago at most (ms), lets nobody in: once may be a client's doing. */
+const ACCEPT_FAILURES = 3;
+const ACCEPT_FAILING = 1000;
 
 const logger = log("transport");
 
@@ -128,6 +131,14 @@ export class Transport {
   /** The addresses listened on, in the order of the options. */
   get addresses(): readonly BoundAddress[] {
     return this.#listeners.all.map(({ address }) => address);
+  }
+
+  /** Those of them at which nobody is let in: their sockets are closed, or give no connections. */
+  get deaf(): readonly BoundAddress[] {
+    const since = this.#options.clock.now() - ACCEPT_FAILING;
+    const isDeaf = ({ isClosed, failures, failedAt }: Listener) =>
+      isClosed || failures >= ACCEPT_FAILURES && failedAt > since;
+    return this.#listeners.all.filter(isDeaf).map(({ address }) => address);
   }
 
   /** Begins to accept. */
@@ -201,11 +212,14 @@ export class Transport {
       try {
         const conn = await socket.accept();
         const listener = open.address;
+        open.failures = 0;
         if (this.#reserve.restore()) this.#track(this.#serve(conn, listener));
         else await this.#refuse(conn, listener);
       } catch (error) {
         if (open.isClosed) return;
         if (isOutOfDescriptors(error) && this.#reserve.giveUp()) continue;
+        open.failures++;
+        open.failedAt = this.#options.clock.now();
         logger.error("cannot accept a connection", { error: messageOf(error) });
         await new Promise<void>((resolve) => this.#options.clock.after(ACCEPT_REST, resolve));
       }

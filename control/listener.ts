@@ -102,8 +102,13 @@ export class ControlListener {
   /** Listens no more, breaks off what is open, and waits until nothing is being done for a request. Never throws. */
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    this.#server.closeAllConnections();
+    await this.breakOff();
     await closed;
+  }
+
+  /** Breaks off what is open, and waits until nothing is being done for a request. Never throws. */
+  async breakOff(): Promise<void> {
+    this.#server.closeAllConnections();
     while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
   }
 

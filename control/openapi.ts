@@ -64,7 +64,7 @@ export function openApiDocument(routes: readonly Route[], version: string): Json
 }
 
 function operation(route: Route, components: Components): JsonObject {
-  const { name, summary, description, body, open } = route;
+  const { name, summary, description, body, open, unavailable } = route;
   return {
     operationId: name,
     summary,
@@ -84,6 +84,12 @@ function operation(route: Route, components: Components): JsonObject {
     }),
     responses: {
       "200": { description: "Done", content: contents(route.answers, components) },
+      ...(unavailable && {
+        "503": {
+          description: "Not now",
+          content: contents({ "application/json": unavailable }, components),
+        },
+      }),
       default: { $ref: "#/components/responses/Problem" },
     },
   };

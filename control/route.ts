@@ -50,6 +50,8 @@ export interface Route<
   readonly query: Query;
   readonly body: Body;
   readonly answers: Answers;
+  /** The JSON that it answers 503 with; absent where that is a problem as elsewhere. */
+  readonly unavailable?: z.ZodType;
   /** Whether it is answered without a token: it tells nothing of mail. */
   readonly open?: true;
   /** Whether its answer goes on for as long as the client listens. */

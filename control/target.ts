@@ -62,6 +62,25 @@ export interface StoryHub extends StoryTaker {
   add(taker: StoryTaker): () => void;
 }
 
+/** The words for what is in the way of mail. */
+export const NOT_READY_CODES = [
+  "starting",
+  "stopping",
+  "no_server",
+  "listener_closed",
+  "spool_full",
+  "spool_unwritable",
+] as const;
+
+/** One of {@linkcode NOT_READY_CODES}. */
+export type NotReadyCode = typeof NOT_READY_CODES[number];
+
+/** Something that is in the way of mail: a word for programs, a sentence for people. */
+export interface NotReady {
+  readonly code: NotReadyCode;
+  readonly text: string;
+}
+
 /** What the API can see and steer. */
 export interface ControlTarget {
   readonly clock: Clock;
@@ -92,8 +111,8 @@ export interface ControlTarget {
   readonly startedAt?: number;
   /** The metrics in the format of Prometheus; absent where no server runs. */
   readonly metrics?: () => Promise<string>;
-  /** What is not ready yet, one line each; empty when mail is taken and delivered. */
-  readonly notReady: () => readonly string[];
+  /** What is in the way of mail; empty when it is taken. Never rejects. */
+  readonly notReady: () => Promise<readonly NotReady[]>;
   /**
    * Queues a message as {@linkcode Queue} promises it.
    *

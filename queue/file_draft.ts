@@ -43,6 +43,8 @@ export interface DraftOwner {
     content: SealedContent,
     options: CommitOptions,
   ): Promise<QueuedMessage>;
+  /** It could not be made durable. */
+  failed(error: QueueError): void;
   /** The draft is over, whether or not it was queued. */
   ended(draft: FileDraft): void;
 }
@@ -113,7 +115,9 @@ export class FileDraft implements Draft {
       return await this.#owner.enqueue(this.id, envelope, content, options);
     } catch (error) {
       await this.#discard();
-      throw storageError(error, `queueing message ${this.id}`);
+      const failure = storageError(error, `queueing message ${this.id}`);
+      this.#owner.failed(failure);
+      throw failure;
     } finally {
       this.#end();
     }

@@ -27,6 +27,7 @@ import {
   type CommitOptions,
   type Content,
   type Draft,
+  type Footprint,
   type Overview,
   type Queue,
   type QueueCounts,
@@ -35,6 +36,7 @@ import {
   type Settlement,
   type Steering,
   type SteerOutcome,
+  type StoreFault,
 } from "./queue.ts";
 import type { SpaceWatch } from "./space.ts";
 import type { SpoolEntry, Stored } from "./spool_entry.ts";
@@ -44,6 +46,7 @@ import { applySettlement, isFinished, newMessage } from "./state.ts";
 import { Steerer } from "./steerer.ts";
 import { messageOf } from "./storage_error.ts";
 import { WaitingList } from "./waiting_list.ts";
+import { tryWriting, WriteCheck } from "./write_check.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -58,6 +61,8 @@ export class FileQueue implements Queue {
   readonly #options: Required<FileQueueOptions>;
   readonly #lock: SpoolLock;
   readonly #space: SpaceWatch;
+  readonly #journal: Journal;
+  readonly #writeCheck: WriteCheck;
   readonly #store: SpoolStore;
   readonly #list = new WaitingList<SpoolEntry>();
   readonly #filing = new ConcurrencyLimit(FILE_AT_ONCE);
@@ -80,9 +85,12 @@ export class FileQueue implements Queue {
       directory: journalDirectory(options.directory),
       segmentSize: options.segmentSize,
       segments: recovered.segments,
+      onFailed: (error) => this.#failed(error),
       onCrowded: () => this.#inBackground(emptying.run()),
       beforeRemoval: () => messageFiles.syncNames(),
     });
+    this.#journal = journal;
+    this.#writeCheck = new WriteCheck(clock, () => this.#tryWriting());
     const emptying = new SharedTask(() => this.#emptySurplus(journal));
     this.#store = new SpoolStore({ files, clock, journal, messageFiles, contentBudget });
     this.#owner = {
@@ -90,6 +98,7 @@ export class FileQueue implements Queue {
       messageFiles,
       inlineLimit,
       enqueue: (...parts) => this.#enqueue(...parts),
+      failed: (error) => this.#failed(error),
       ended: (draft) => this.#drafts.delete(draft.id),
     };
     for (const entry of recovered.entries) this.#list.add(entry);
@@ -211,6 +220,19 @@ export class FileQueue implements Queue {
     return { messages: messages + unread, ...states, unread };
   }
 
+  async fault(): Promise<StoreFault | undefined> {
+    if (this.#closing !== undefined) return { kind: "storage" };
+    const fault = await this.#writeCheck.fault();
+    if (fault !== undefined) return fault;
+    return this.#space.hasRoom(0) ? undefined : { kind: "no-space" };
+  }
+
+  footprint(): Footprint {
+    const { segments, octets } = this.#journal.footprint;
+    const { free } = this.#space;
+    return { journal: octets, segments, ...(free !== undefined && { free }) };
+  }
+
   close(): Promise<void> {
     return this.#closing ??= this.#close();
   }
@@ -226,13 +248,23 @@ export class FileQueue implements Queue {
     options: CommitOptions,
   ): Promise<QueuedMessage> {
     const message = newMessage(id, this.#options.clock.now(), envelope, content, options);
-    try {
-      this.#list.add(await this.#store.commit(message, content));
-    } catch (error) {
-      if (error instanceof QueueError && error.kind === "no-space") void this.#space.measure();
-      throw error;
-    }
+    this.#list.add(await this.#store.commit(message, content));
     return message;
+  }
+
+  /** Something could not be made durable: whoever asks how the queue is hears of it, and the free space is looked at. */
+  #failed(error: QueueError): void {
+    this.#writeCheck.failed(error);
+    if (error.kind === "no-space") void this.#space.measure();
+  }
+
+  /** Both directories: they may be on different file systems. */
+  async #tryWriting(): Promise<void> {
+    const { files, directory } = this.#options;
+    await this.#space.measure();
+    await this.#journal.verify();
+    await tryWriting(files, journalDirectory(directory));
+    await tryWriting(files, directory);
   }
 
   #open(entry: SpoolEntry): MaybePromise<LiveClaim | undefined> {
@@ -271,7 +303,10 @@ export class FileQueue implements Queue {
     // A claim made during the read has the message that counts.
     const stored = entry.stored ?? read;
     if (isFinished(stored.message)) return this.#finish(entry);
-    await this.#store.file(entry, stored);
+    await this.#store.file(entry, stored).catch((error) => {
+      this.#failed(error);
+      throw error;
+    });
   }
 
   #finish(entry: SpoolEntry): void {
@@ -332,6 +367,7 @@ export class FileQueue implements Queue {
     await this.#fileAll([...this.#list.all()].filter(isUnfiled));
     await this.#store.close();
     await Promise.all(this.#background);
+    await this.#writeCheck.idle();
     await this.#space.idle();
     this.#lock.release();
   }

@@ -48,6 +48,8 @@ export interface JournalOptions {
   readonly segmentSize: number;
   /** The segments that are there, oldest first. */
   readonly segments: readonly Segment[];
+  /** Called when something could not be written. */
+  onFailed(error: QueueError): void;
   /** Called when there are too many full segments: what {@linkcode Journal.surplus} are needed for is to be filed. */
   onCrowded(): void;
   /** Makes durable whatever a record may have asked to be removed; awaited before a segment goes. */
@@ -156,6 +158,31 @@ export class Journal {
     return new Promise((resolve, failed) =>
       this.#enqueue({ text: "", durable: () => resolve(), failed })
     );
+  }
+
+  /** How many segments there are, and what they take, octets. */
+  get footprint(): { readonly segments: number; readonly octets: number } {
+    const octets = this.#segments.reduce((sum, { size }) => sum + size, 0);
+    return { segments: this.#segments.length, octets };
+  }
+
+  /**
+   * Looks for the segment being written under its name. Where somebody has moved or
+   * removed it, or mounted something over it, every write still succeeds, and what it
+   * made durable would not be found at the next start.
+   *
+   * @throws the system's error, or an {@linkcode Error} when it is not there in full
+   */
+  async verify(): Promise<void> {
+    const current = this.#current;
+    if (current === undefined) return;
+    const { path, size } = current.segment;
+    try {
+      if (await this.#options.files.size(path) < size) throw new Error(`${path} was cut short`);
+    } catch (error) {
+      // It may have been ended meanwhile, and its file be gone by right.
+      if (this.#current === current) throw error;
+    }
   }
 
   /** Begins to remove segments that nobody needs. */
@@ -303,6 +330,7 @@ export class Journal {
   async #abandon(batch: Batch, cause: unknown): Promise<void> {
     const error = storageError(cause, "writing the journal");
     log("queue").error("The journal could not be written", { error: error.message });
+    this.#options.onFailed(error);
     await this.#disown();
     const kept: Pending[] = [];
     for (const { pending } of batch.items) {

@@ -127,6 +127,14 @@ export class MemoryQueue implements Queue {
     return { ...this.#list.counts(), unread: 0 };
   }
 
+  fault(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+
+  footprint(): undefined {
+    return undefined;
+  }
+
   close(): Promise<void> {
     this.#closed = true;
     this.#list.dismissHeirs();

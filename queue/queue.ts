@@ -295,6 +295,23 @@ export type Steering =
  */
 export type SteerOutcome = "done" | "gone" | "busy" | "captured";
 
+/** Why no message can be made durable. */
+export interface StoreFault {
+  readonly kind: QueueErrorKind;
+  /** The system's code for it, such as `EROFS`; absent where it has none. */
+  readonly code?: string;
+}
+
+/** What a queue takes on its disk. Octets. */
+export interface Footprint {
+  /** The journal's segments together. */
+  readonly journal: number;
+  /** How many segments there are. */
+  readonly segments: number;
+  /** What was left on the file system when it was last looked at; absent where that cannot be had. */
+  readonly free?: number;
+}
+
 /** A durable queue of messages. */
 export interface Queue {
   /**
@@ -352,6 +369,10 @@ export interface Queue {
   onRecall(listener: (id: string) => void): void;
   /** How much is in it. */
   counts(): QueueCounts;
+  /** Tries, at most every few seconds and for two at most, whether a message could be made durable now; undefined when it could. Never rejects. */
+  fault(): Promise<StoreFault | undefined>;
+  /** What it takes on the disk; undefined where it is on none. */
+  footprint(): Footprint | undefined;
   /** Files what is unfinished and gives up the store. Drafts and claims left open are lost or wait again. */
   close(): Promise<void>;
 }

@@ -40,6 +40,11 @@ export class SpaceWatch {
     return this.#free - size >= this.#lowWater;
   }
 
+  /** What was free when it was last measured; undefined where that cannot be had. */
+  get free(): number | undefined {
+    return Number.isFinite(this.#free) ? this.#free : undefined;
+  }
+
   /** Measures now; never rejects. */
   measure(): Promise<void> {
     return this.#measuring.run();

@@ -9,11 +9,15 @@ import { log } from "../base/log.ts";
 import type { Config, WebAddress } from "../config/config.ts";
 import type { Admission } from "../control/guard.ts";
 import { ControlListener, ControlListenError, type Fetch } from "../control/listener.ts";
+import { Problem, problemResponse } from "../control/problem.ts";
 import type { ControlTarget } from "../control/target.ts";
 import type { Site } from "../web/site.ts";
 
 /** The name of the socket in the spool. */
 export const SOCKET_NAME = "control.sock";
+
+/** What is answered while the server stops: those who look after it want to know how that goes. */
+const ANSWERED_TO_THE_END: ReadonlySet<string> = new Set(["/healthz", "/readyz", "/metrics"]);
 
 /** Where the API of a server is. */
 export interface ControlAddresses {
@@ -31,10 +35,16 @@ const logger = log("control");
 export class Control {
   readonly addresses: ControlAddresses;
   readonly #listeners: readonly ControlListener[];
+  readonly #gate: Gate;
 
-  private constructor(addresses: ControlAddresses, listeners: readonly ControlListener[]) {
+  private constructor(
+    addresses: ControlAddresses,
+    listeners: readonly ControlListener[],
+    gate: Gate,
+  ) {
     this.addresses = addresses;
     this.#listeners = listeners;
+    this.#gate = gate;
   }
 
   /** Listens where the configuration says so. @throws {ControlListenError} */
@@ -43,13 +53,15 @@ export class Control {
     const { target } = site;
     const path = `${spool}/${SOCKET_NAME}`;
     const listeners: ControlListener[] = [];
+    const gate = new Gate();
     const listen = async (address: WebAddress, load: () => Promise<Fetch>) => {
-      const listener = await ControlListener.onTcp(address, load);
+      const listener = await ControlListener.onTcp(address, gate.before(load));
       listeners.push(listener);
       return urlOf(address.hostname, listener.port!);
     };
     try {
-      const socket = control ? await openSocket(path, target) : undefined;
+      const loadForSocket = gate.before(loading(target, { by: "socket" }));
+      const socket = control ? await openSocket(path, loadForSocket) : undefined;
       if (socket !== undefined) listeners.push(socket);
       const apiUrl = api &&
         await listen(api, loading(target, { by: "api", token: api.token, hostname }));
@@ -59,11 +71,21 @@ export class Control {
         ...(apiUrl && { api: apiUrl }),
         ...(webUrl && { web: webUrl }),
       };
-      return new Control(addresses, listeners);
+      return new Control(addresses, listeners, gate);
     } catch (error) {
       await Promise.all(listeners.map((listener) => listener.close()));
       throw error;
     }
+  }
+
+  /**
+   * Answers only how the server does from now on: to connections refused nobody could
+   * tell a server that stops from one that has crashed. What was being done for
+   * somebody is over then. Never throws.
+   */
+  async retire(): Promise<void> {
+    this.#gate.close();
+    await Promise.all(this.#listeners.map((listener) => listener.breakOff()));
   }
 
   /** Answers nobody any more; what was being done for somebody is over then. Never throws. */
@@ -72,14 +94,39 @@ export class Control {
   }
 }
 
+/** What requests pass on their way to an application. */
+class Gate {
+  #isClosed = false;
+
+  /** Lets nothing pass any more but what is answered to the end. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  /** The application that is loaded, with the gate before it. */
+  before(load: () => Promise<Fetch>): () => Promise<Fetch> {
+    return async () => {
+      const fetch = await load();
+      return (request) =>
+        this.#passes(request)
+          ? fetch(request)
+          : problemResponse(new Problem("not_available", "the server is stopping"));
+    };
+  }
+
+  #passes({ url }: Request): boolean {
+    return !this.#isClosed || ANSWERED_TO_THE_END.has(new URL(url).pathname);
+  }
+}
+
 async function openSocket(
   path: string,
-  target: ControlTarget,
+  load: () => Promise<Fetch>,
 ): Promise<ControlListener | undefined> {
   // Unix sockets of a path are not to be had there.
   if (Deno.build.os === "windows") return undefined;
   try {
-    return await ControlListener.onSocket(path, loading(target, { by: "socket" }));
+    return await ControlListener.onSocket(path, load);
   } catch (error) {
     if (!(error instanceof ControlListenError)) throw error;
     logger.warn("the server cannot be controlled by way of its socket", { error: error.message });

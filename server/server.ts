@@ -31,6 +31,7 @@ import { Inbox } from "../control/inbox/inbox.ts";
 import { Control, type ControlAddresses } from "./control.ts";
 import { Events, type ServerEvents } from "./events.ts";
 import { Front, type FrontFiles, openUsers } from "./front.ts";
+import { type ReadinessSource, reasonsNotReady } from "./readiness.ts";
 import { changesOf, changesText, problemsIn, ReloadError } from "./reload.ts";
 import { Routing } from "./routing.ts";
 import { SessionLog } from "./session_log.ts";
@@ -233,13 +234,15 @@ class Server implements ReloadableServer {
 
   async #stop(): Promise<void> {
     const { stopGrace } = this.#config;
-    await this.#control?.stop();
+    await this.#control?.retire();
     // Whatever is being looked up when the grace is over would hold its delivery up.
     const cancel = this.#clock.after(stopGrace, () => this.#routing.close());
     await Promise.all([this.#front.stop(stopGrace), this.#delivery.stop(stopGrace)]);
     cancel();
     this.#routing.close();
     this.#sessionLog.close();
+    // Before the lock of the spool is given up: the next server has its socket in the same place.
+    await this.#control?.stop();
     await this.#closeQueue();
     await this.#history?.close();
   }
@@ -280,7 +283,7 @@ class Server implements ReloadableServer {
       },
       startedAt: this.#clock.now(),
       metrics: () => this.#metrics.text(),
-      notReady: () => this.#notReady(),
+      notReady: () => reasonsNotReady(this.#readinessSource()),
       bring: (message) => this.#send(message, "import"),
       ...(this.#reread && { reload: () => this.#tryReload() }),
     };
@@ -295,9 +298,12 @@ class Server implements ReloadableServer {
     return { receive, route };
   }
 
-  #notReady(): string[] {
-    if (this.#stopped) return ["the server is stopping"];
-    return this.#queue.hasRoom(0) ? [] : ["space is low for the spool"];
+  #readinessSource(): ReadinessSource {
+    return {
+      queue: this.#queue,
+      isStopping: () => this.#stopped !== undefined,
+      deaf: () => this.#front.transport.deaf,
+    };
   }
 
   #prepareDelivery(holds: Holds): Delivery {

@@ -82,7 +82,7 @@ function targetOf(config: Config, { queue, holds, history, clock }: Opened): Con
     version: manifest.version,
     hostname,
     messageSize: limits.messageSize,
-    notReady: () => ["no server runs"],
+    notReady: () => Promise.resolve([{ code: "no_server", text: "no server runs" }]),
     bring: (message) => send(message, sending),
   };
 }

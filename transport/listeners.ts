@@ -17,6 +17,9 @@ export interface Listener {
   readonly sockets: readonly Deno.TcpListener[];
   /** Whether it is listened on no more. */
   readonly isClosed: boolean;
+  /** How often in a row the system could not give a connection, and when it last could not, ms since 1970. */
+  failures: number;
+  failedAt: number;
 }
 
 class OpenListener implements Listener {
@@ -24,6 +27,8 @@ class OpenListener implements Listener {
   configured: ListenAddress;
   readonly sockets: readonly Deno.TcpListener[];
   isClosed = false;
+  failures = 0;
+  failedAt = -Infinity;
 
   constructor(configured: ListenAddress, { address, sockets }: Listening) {
     this.configured = configured;

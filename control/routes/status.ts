@@ -8,6 +8,7 @@ import { METRICS_TYPE } from "../../base/metrics.ts";
 import { time } from "../answer_schemas.ts";
 import { Problem } from "../problem.ts";
 import { type Route, route } from "../route.ts";
+import { NOT_READY_CODES } from "../target.ts";
 
 /** How much is in the queue, see {@linkcode QueueCounts}. */
 export const queueCounts = z.object({
@@ -21,13 +22,25 @@ export const queueCounts = z.object({
   captured: z.int(),
 }).meta({ id: "QueueCounts" });
 
+/** What is in the way of mail, see {@linkcode NotReady}. */
+const reasons = z.array(z.object({
+  code: z.enum(NOT_READY_CODES).describe("For programs"),
+  text: z.string().describe("For people"),
+}));
+
+/** Whether mail is taken. */
+const readiness = z.object({
+  ready: z.boolean(),
+  reasons: reasons.describe("What is in the way; empty when nothing is"),
+}).meta({ id: "Readiness" });
+
 /** How the server is doing. */
 export const status = z.object({
   version: z.string(),
   hostname: z.string(),
   running: z.boolean().describe("False where the spool is read without a server"),
   startedAt: time.optional(),
-  notReady: z.array(z.string()).describe("What is not ready yet; empty when all is"),
+  notReady: reasons.describe("What is in the way of mail; empty when nothing is"),
   queue: queueCounts,
 }).meta({ id: "Status" });
 
@@ -45,12 +58,12 @@ export const STATUS_ROUTES: readonly Route[] = [
     query: noQuery,
     body: undefined,
     answers: { "application/json": status },
-    handle: ({ target: { version, hostname, startedAt, notReady, queue } }) => ({
+    handle: async ({ target: { version, hostname, startedAt, notReady, queue } }) => ({
       version,
       hostname,
       running: startedAt !== undefined,
       ...(startedAt !== undefined && { startedAt }),
-      notReady: [...notReady()],
+      notReady: [...await notReady()],
       queue: queue.counts(),
     }),
   }),
@@ -78,26 +91,24 @@ export const STATUS_ROUTES: readonly Route[] = [
     body: undefined,
     answers: { "text/plain": "text" },
     open: true,
-    handle: () => text("ok\n"),
+    handle: () => new Response("ok\n", { headers: { "content-type": "text/plain" } }),
   }),
   route({
     method: "GET",
     path: "/readyz",
     name: "getReadiness",
-    summary: "Whether mail is taken and delivered; 503 says what is not ready",
+    summary: "Whether mail is taken; 503 says what is in the way",
+    description: "The spool is tried, at most every five seconds and for two at most.",
     params: nothing,
     query: noQuery,
     body: undefined,
-    answers: { "text/plain": "text" },
+    answers: { "application/json": readiness },
+    unavailable: readiness,
     open: true,
-    handle({ target }) {
-      const missing = target.notReady();
-      if (missing.length === 0) return text("ok\n");
-      return text(missing.map((line) => `${line}\n`).join(""), 503);
+    async handle({ target }) {
+      const reasons = await target.notReady();
+      const ready = reasons.length === 0;
+      return Response.json({ ready, reasons }, { status: ready ? 200 : 503 });
     },
   }),
 ];
-
-function text(body: string, status = 200): Response {
-  return new Response(body, { status, headers: { "content-type": "text/plain; charset=utf-8" } });
-}

@@ -116,6 +116,7 @@ const REQUESTS: [method: string, template: string, path: string, body?: unknown]
   ["post", "/v1/plan", "/v1/plan", { from: "", to: "b@example.com" }],
   ["post", "/v1/reload", "/v1/reload"],
   ["get", "/v1/status", "/v1/status"],
+  ["get", "/readyz", "/readyz"],
 ];
 
 for (const [method, template, path, body] of REQUESTS) {

@@ -63,7 +63,7 @@ export function rigOf(
     hostname: "mx.example.org",
     messageSize: 1000,
     startedAt: clock.now(),
-    notReady: () => [],
+    notReady: () => Promise.resolve([]),
     bring: async ({ from, to, content }) => {
       brought.push({ from, to, content: await new Response(content).text() });
       return { id: `0${"A".repeat(24)}${brought.length}` };
