@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { ownText } from "../base/own_text.ts";
 import type { RetrySchedule } from "../config/config.ts";
 import {
   type Attempt,
@@ -154,7 +155,7 @@ function attemptOf(job: Job, one: Try, next: string): Attempt {
 
 /** `address:port`, an IPv6 address in brackets. */
 function endpointText(address: string, port: number): string {
-  return `${address.includes(":") ? `[${address}]` : address}:${port}`;
+  return ownText(`${address.includes(":") ? `[${address}]` : address}:${port}`);
 }
 
 function outcomeOf(outcomes: Iterable<RecipientOutcome>): Attempt["outcome"] {

@@ -7,6 +7,7 @@
  * @module
  */
 import { type Bytes, decode, LF } from "../base/bytes.ts";
+import { ownText } from "../base/own_text.ts";
 
 /** What is known of a header section. */
 export interface HeaderFacts {
@@ -153,11 +154,9 @@ export class HeaderScanner {
   #append(key: "messageId" | "subject", octets: Uint8Array): void {
     const sofar = this.#facts[key] ?? "";
     if (sofar.length >= LONGEST_VALUE) return;
-    const more = decode(octets).replace(/\r?\n?$/, "");
-    this.#facts[key] = (sofar === "" ? more.trim() : sofar + more.trimEnd()).slice(
-      0,
-      LONGEST_VALUE,
-    );
+    const more = decode(octets);
+    const value = sofar === "" ? more.trim() : sofar + more.trimEnd();
+    this.#facts[key] = ownText(value.slice(0, LONGEST_VALUE));
   }
 }
 

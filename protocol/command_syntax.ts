@@ -5,6 +5,7 @@
  * @module
  */
 import { CR, decodeStrict, isAscii, LF } from "../base/bytes.ts";
+import { ownText } from "../base/own_text.ts";
 import { isHeloName } from "./domain.ts";
 import type { MailCommand, RcptCommand } from "./handler.ts";
 import { parseMailParams, parseRcptParams } from "./params.ts";
@@ -62,7 +63,7 @@ function trimStart(text: string, at: number): string {
 export function helo(argument: string): Parsed<string> {
   if (argument === "") return refused(501, "5.5.4", "Domain or address literal expected");
   if (!isHeloName(argument)) return refused(501, "5.5.4", "Bad domain or address literal");
-  return parsed(argument);
+  return parsed(ownText(argument));
 }
 
 /** No argument at all. */

@@ -6,6 +6,7 @@
  * @module
  */
 import { encode, isAscii } from "../base/bytes.ts";
+import { ownText } from "../base/own_text.ts";
 import { canonicalDomain } from "./domain.ts";
 import { localPartEnd } from "./mailbox.ts";
 import { type Parsed, parsed, refused } from "./parsed.ts";
@@ -41,7 +42,7 @@ export function parsePath(text: string, at: number, kind: PathKind): Parsed<Path
     return refused(501, kind, "Local part too long");
   }
   if (text[localEnd] === ">") {
-    return parsed({ address: text.slice(start, localEnd), domain: "", end: localEnd + 1 });
+    return parsed({ address: ownText(text.slice(start, localEnd)), domain: "", end: localEnd + 1 });
   }
   if (text[localEnd] !== "@") return refused(501, kind, "Bad local part");
   return parseDomain(text, start, localEnd + 1, kind);
@@ -57,7 +58,7 @@ function parseDomain(text: string, start: number, at: number, kind: PathKind): P
   // A trailing dot is no part of the grammar; canonicalDomain, made for configuration too, drops it.
   const domain = text[end - 1] === "." ? undefined : canonicalDomain(text.slice(at, end));
   if (domain === undefined) return refused(501, kind, "Bad domain");
-  return parsed({ address: text.slice(start, end), domain, end: end + 1 });
+  return parsed({ address: ownText(text.slice(start, end)), domain, end: end + 1 });
 }
 
 /** Where the domain that starts at `at` ends (exclusive), or -1. Its content is not checked. */

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { decode, encode } from "../base/bytes.ts";
+import { ownText } from "../base/own_text.ts";
 import { mailDomain } from "../protocol/domain.ts";
 import type { HeapEntry } from "./due_heap.ts";
 import type { HostWaiter } from "./host_waiters.ts";
@@ -60,9 +60,7 @@ const errors = new Shared((text) => text);
 
 /** A text cut to what is kept of an error. A mere slice would keep all of it in memory. */
 function shortError(text: string): string {
-  return errors.of(
-    text.length <= ERROR_LENGTH ? text : decode(encode(text.slice(0, ERROR_LENGTH))),
-  );
+  return errors.of(text.length <= ERROR_LENGTH ? text : ownText(text.slice(0, ERROR_LENGTH)));
 }
 
 function domainsOf(addresses: readonly string[]): Destinations {
