@@ -112,8 +112,11 @@ export class Gauge implements Metric {
   }
 
   *lines(): Iterable<string> {
+    const samples = [...this.#read()];
+    // Without labels there is a series at once; what is not known has none.
+    if (samples.length === 0) return;
     const series = new Series(this.#labels, () => ({ value: 0 }));
-    for (const { labels, value } of this.#read()) series.of(labels).value += value;
+    for (const { labels, value } of samples) series.of(labels).value += value;
     for (const [labels, { value }] of series.entries()) yield line(this.name, labels, value);
   }
 }

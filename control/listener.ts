@@ -7,11 +7,20 @@
  * @module
  */
 import { createServer, type RequestListener, type Server } from "node:http";
+import type { Socket } from "node:net";
 import { encode } from "../base/bytes.ts";
 import { log } from "../base/log.ts";
 
 /** Gives the answer to a request. Never throws. */
 export type Fetch = (request: Request) => Response | Promise<Response>;
+
+/** What has come to a place where the API listens. */
+export interface ConnectionTally {
+  /** Connections that are open. */
+  readonly open: number;
+  /** How many were too many. */
+  readonly refused: number;
+}
 
 /** Connections at once; more are closed without an answer. */
 const MOST_CONNECTIONS = 64;
@@ -41,12 +50,14 @@ export class ControlListener {
   readonly #load: () => Promise<Fetch>;
   readonly #underWay = new Set<Promise<unknown>>();
   #listener: Promise<RequestListener> | undefined;
+  #open = 0;
+  #refused = 0;
 
   private constructor(load: () => Promise<Fetch>) {
     this.#load = load;
     const options = { maxHeaderSize: LARGEST_HEADER, connectionsCheckingInterval: 1000 };
     this.#server = createServer(options, (request, response) => this.#answer(request, response));
-    this.#server.maxConnections = MOST_CONNECTIONS;
+    this.#server.on("connection", (socket) => this.#count(socket));
     this.#server.headersTimeout = HEADER_TIMEOUT;
     this.#server.requestTimeout = REQUEST_TIMEOUT;
   }
@@ -99,6 +110,11 @@ export class ControlListener {
     return typeof address === "object" ? address?.port : undefined;
   }
 
+  /** Its connections. */
+  get tally(): ConnectionTally {
+    return { open: this.#open, refused: this.#refused };
+  }
+
   /** Listens no more, breaks off what is open, and waits until nothing is being done for a request. Never throws. */
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
@@ -110,6 +126,16 @@ export class ControlListener {
   async breakOff(): Promise<void> {
     this.#server.closeAllConnections();
     while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
+  }
+
+  /** The runtime's own bound (`maxConnections`) does not tell whom it turned away. */
+  #count(socket: Socket): void {
+    if (this.#open >= MOST_CONNECTIONS) {
+      this.#refused++;
+      return void socket.destroy();
+    }
+    this.#open++;
+    socket.once("close", () => this.#open--);
   }
 
   #listen(where: { path: string } | { host: string; port: number }): Promise<void> {

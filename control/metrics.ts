@@ -9,8 +9,11 @@ import { Counter, Gauge, Histogram, type Metric, metricsText } from "../base/met
 import type { Clock } from "../base/clock.ts";
 import type { AcceptedFact, AttemptFact, SessionFact } from "../history/story.ts";
 import type { RefusedFact, StoryFact, StoryTaker } from "../history/story.ts";
+import type { DnsListener } from "../deliver/dns.ts";
 import type { MessageState, Queue } from "../queue/queue.ts";
 import { breathe, inSlices } from "../base/slices.ts";
+import { type EndTally, stateGauges } from "./state_gauges.ts";
+import type { NotReady } from "./target.ts";
 
 /** What is looked at when the metrics are asked for. */
 export interface MetricsSource {
@@ -18,6 +21,10 @@ export interface MetricsSource {
   readonly queue: Queue;
   /** How many clients are connected. */
   readonly connections: () => number;
+  /** The connections to the API. */
+  readonly apiConnections: () => readonly EndTally[];
+  /** What is in the way of mail. Never rejects. */
+  readonly notReady: () => Promise<readonly NotReady[]>;
   /** The program's version. */
   readonly version: string;
   /** When the server was started, ms since 1970. */
@@ -43,6 +50,8 @@ const OUTCOMES = ["delivered", "deferred", "failed", "mixed"];
 const ABOUT = ["connection", "login", "sender", "recipient", "content", "limit", "hook"];
 const ENDS = ["quit", "closed", "timeout", "turned away", "tls failed", "errors", "shutdown"];
 const RECORDS = ["A", "AAAA", "MX", "CNAME", "TLSA"];
+const QUESTIONS = ["A", "AAAA", "MX"];
+const DNS_RESULTS = ["found", "none", "nxdomain", "servfail", "refused", "timeout", "failed"];
 /** Seconds: from what happens within a machine to what hits a timeout. */
 const SECONDS = [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60, 300];
 /** How long ages of the queue are good for, ms: finding them goes through all of it. */
@@ -55,6 +64,8 @@ export class Metrics implements StoryTaker {
   /** When the oldest message of each state arrived, and when that was found out, ms since 1970. */
   #arrived: ReadonlyMap<MessageState, number> = new Map();
   #arrivedAt = -Infinity;
+  /** What was in the way of mail when last asked. */
+  #notReady: readonly NotReady[] = [];
   /** How late the event loop was when last asked, ms. */
   #lag = 0;
 
@@ -93,6 +104,13 @@ export class Metrics implements StoryTaker {
       SECONDS,
     ),
   );
+  readonly #commitTime = this.#add(
+    new Histogram(
+      "smtp_commit_duration_seconds",
+      "From the end of content until the message was durable.",
+      SECONDS,
+    ),
+  );
   readonly #refusals = this.#add(
     new Counter("smtp_refusals_total", "Refusals, by what was refused and for how long.", {
       about: ABOUT,
@@ -127,6 +145,12 @@ export class Metrics implements StoryTaker {
       type: RECORDS,
     }),
   );
+  readonly #questions = this.#add(
+    new Counter("smtp_dns_questions_total", "Questions put to name servers, by what came of it.", {
+      type: QUESTIONS,
+      result: DNS_RESULTS,
+    }),
+  );
   readonly #notices = this.#add(
     new Counter("smtp_notices_total", "News for senders, by what it was.", {
       action: ["failed", "delayed", "relayed", "delivered"],
@@ -148,6 +172,7 @@ export class Metrics implements StoryTaker {
   constructor(source: MetricsSource) {
     this.#source = source;
     this.#addGauges();
+    this.#all.push(...stateGauges(source, () => this.#notReady));
   }
 
   /** The names of all metrics, in their order. */
@@ -178,11 +203,15 @@ export class Metrics implements StoryTaker {
     }
   }
 
-  /** All of them in the format of Prometheus; looks at the event loop on the way. */
+  /** Counts a question to name servers. */
+  readonly askedDns: DnsListener = (type, result) => this.#questions.add(1, type, result);
+
+  /** All of them in the format of Prometheus; looks at the event loop and the spool on the way. */
   async text(): Promise<string> {
     const start = performance.now();
     await breathe();
     this.#lag = performance.now() - start;
+    this.#notReady = await this.#source.notReady();
     await this.#findOldest();
     return metricsText(this.#all);
   }
@@ -192,10 +221,11 @@ export class Metrics implements StoryTaker {
     return metric;
   }
 
-  #takeAccepted({ origin, size, took }: AcceptedFact): void {
+  #takeAccepted({ origin, size, took, commit }: AcceptedFact): void {
     this.#accepted.add(1, origin ?? "client");
     this.#acceptedBytes.add(size);
     this.#acceptTime.observe(took / 1000);
+    if (commit !== undefined) this.#commitTime.observe(commit / 1000);
   }
 
   #takeAttempt(attempt: AttemptFact): void {
@@ -250,14 +280,12 @@ export class Metrics implements StoryTaker {
         "What the history takes on the disk.",
         () => one(history.octets),
       );
-      this.#all.push(
-        new Gauge(
-          "smtp_history_lost_total",
-          "Facts that the history could not keep.",
-          {},
-          () => one(history.lost),
-          "counter",
-        ),
+      this.#addGauge(
+        "smtp_history_lost_total",
+        "Facts that the history could not keep.",
+        () => one(history.lost),
+        {},
+        "counter",
       );
     }
     this.#addGauge(
@@ -284,8 +312,8 @@ export class Metrics implements StoryTaker {
     );
   }
 
-  #addGauge(...[name, help, read, labels = {}]: GaugeSpec): void {
-    this.#all.push(new Gauge(name, help, labels, read));
+  #addGauge(...[name, help, read, labels = {}, type]: GaugeSpec): void {
+    this.#all.push(new Gauge(name, help, labels, read, type));
   }
 
   async #findOldest(): Promise<void> {
@@ -300,12 +328,13 @@ export class Metrics implements StoryTaker {
   }
 }
 
-/** A gauge: its name, its help, how it is read, and its labels. */
+/** A gauge: its name, its help, how it is read, its labels, and its type where it is a counter. */
 type GaugeSpec = [
   name: string,
   help: string,
   read: ConstructorParameters<typeof Gauge>[3],
   labels?: ConstructorParameters<typeof Gauge>[2],
+  type?: ConstructorParameters<typeof Gauge>[4],
 ];
 
 /** The class of what decided an attempt: of the enhanced status where there is one (RFC 3463 §2), else of the reply. */

@@ -11,7 +11,7 @@ import { isIPv4, isIPv6 } from "node:net";
 import type { Clock } from "../base/clock.ts";
 import type { NameServer } from "../config/config.ts";
 import { ExpiringCache } from "./dns_cache.ts";
-import { queryDns, type QueryType } from "./dns_query.ts";
+import { DnsFailure, type DnsFailureKind, queryDns, type QueryType } from "./dns_query.ts";
 import { systemNameServers } from "./name_servers.ts";
 
 /**
@@ -60,12 +60,20 @@ export interface Resolver {
   addresses(host: string, asking?: () => void): Promise<DnsAnswer<string>>;
 }
 
+/** What came of a question that was put to name servers. */
+export type DnsResult = "found" | "none" | "nxdomain" | DnsFailureKind;
+
+/** Hears of each question that name servers were asked, once it is answered or given up. Must not throw. */
+export type DnsListener = (type: QueryType, result: DnsResult) => void;
+
 /** How a resolver is set up. */
 export interface DnsResolverOptions {
   /** The name server to ask; the system's where not given. */
   readonly nameServer?: NameServer;
   /** Times questions and the answers that are kept. */
   readonly clock: Clock;
+  /** Hears of questions. */
+  readonly asked?: DnsListener;
 }
 
 /** The most MX records of one domain that are used. */
@@ -100,6 +108,7 @@ interface Question<T> {
 export class DnsResolver implements Resolver {
   readonly #nameServer: NameServer | undefined;
   readonly #clock: Clock;
+  readonly #asked: DnsListener | undefined;
   readonly #mx: ExpiringCache<DnsAnswer<MxRecord>>;
   readonly #addresses: ExpiringCache<DnsAnswer<string>>;
   readonly #closed = new AbortController();
@@ -108,6 +117,7 @@ export class DnsResolver implements Resolver {
   constructor(options: DnsResolverOptions) {
     this.#nameServer = options.nameServer;
     this.#clock = options.clock;
+    this.#asked = options.asked;
     this.#mx = new ExpiringCache(this.#clock, CACHE_CAPACITY, lifetime);
     this.#addresses = new ExpiringCache(this.#clock, CACHE_CAPACITY, lifetime);
   }
@@ -187,7 +197,9 @@ export class DnsResolver implements Resolver {
     try {
       // The final dot makes the name absolute: no search domain of the system is tried.
       const found = await Deno.resolveDns(`${name}.`, type, { nameServer, signal });
-      return found.length === 0 ? undefined : { kind: "found", records: readAll(found, read) };
+      if (found.length === 0) return undefined;
+      this.#asked?.(type, "found");
+      return { kind: "found", records: readAll(found, read) };
     } catch {
       return undefined;
     }
@@ -197,15 +209,17 @@ export class DnsResolver implements Resolver {
   async #askAgain<T>(question: Question<T>): Promise<DnsAnswer<T>> {
     const { name, type, read, deadline, signal } = question;
     try {
-      if (signal.aborted) throw new Error("timed out");
+      if (signal.aborted) throw new DnsFailure("timeout", "timed out");
       const servers = this.#nameServer === undefined ? systemNameServers() : [this.#nameServer];
       const options = { servers, clock: this.#clock, deadline, signal };
       const { exists, records, proven } = await queryDns(name, type, options);
+      this.#asked?.(type, !exists ? "nxdomain" : records.length === 0 ? "none" : "found");
       if (!exists) return { kind: "no-such-domain" };
       if (records.length === 0) return { kind: "none" };
       const found = readAll(records.map(({ data }) => data), read);
       return { kind: "found", records: found, ...(proven && { proven }) };
     } catch (error) {
+      this.#asked?.(type, error instanceof DnsFailure ? error.kind : "failed");
       const why = error instanceof Error ? error.message : String(error);
       return { kind: "no-answer", reason: `${type} look-up of ${name}: ${why}` };
     }

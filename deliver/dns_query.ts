@@ -39,6 +39,27 @@ export interface DefiniteAnswer {
   readonly proven: boolean;
 }
 
+/** How no definite answer came: the name server's rcode, none in time, or anything else. */
+export type DnsFailureKind = "servfail" | "refused" | "timeout" | "failed";
+
+/** No name server gave a definite answer; its message says why. */
+export class DnsFailure extends Error {
+  readonly kind: DnsFailureKind;
+
+  /** Makes one. */
+  constructor(kind: DnsFailureKind, message: string) {
+    super(message);
+    this.name = "DnsFailure";
+    this.kind = kind;
+  }
+}
+
+/** The rcodes that are told apart (RFC 1035 §4.1.1). */
+const FAILURE_KINDS: ReadonlyMap<string, DnsFailureKind> = new Map([
+  ["SERVFAIL", "servfail"],
+  ["REFUSED", "refused"],
+]);
+
 /** As much of a DNS message as is used here. */
 interface DnsMessage {
   readonly id: number;
@@ -82,7 +103,7 @@ export interface QueryOptions {
  * Asks the servers one after another until one gives a definite answer,
  * following CNAMEs. `name` is absolute: no search domain is ever added.
  *
- * @throws {Error} when none did in time; its message says why.
+ * @throws {DnsFailure} when none did in time.
  */
 export async function queryDns(
   name: string,
@@ -103,7 +124,7 @@ export async function queryDns(
     if (records.length > 0 || sameName(end, target)) return { exists: true, records, proven };
     target = end;
   }
-  throw new Error(`CNAME chain of ${name} is too long`);
+  throw new DnsFailure("failed", `CNAME chain of ${name} is too long`);
 }
 
 /** Where the CNAMEs of an answer lead from a name; a loop among them is left after a bounded number of links. */
@@ -114,7 +135,7 @@ function endOfChain(name: string, answers: readonly WireRecord[]): string {
     if (link === undefined) return end;
     end = String(link.data);
   }
-  throw new Error(`CNAME chain of ${name} is too long`);
+  throw new DnsFailure("failed", `CNAME chain of ${name} is too long`);
 }
 
 /** Whether two names are the same (RFC 4343), a final dot aside. */
@@ -128,7 +149,7 @@ async function askServers(
   options: QueryOptions,
 ): Promise<{ message: DnsMessage; server: NameServer }> {
   const servers = options.servers.slice(0, MOST_SERVERS);
-  let failure = "no name server is known";
+  let failure = new DnsFailure("failed", "no name server is known");
   for (const [i, server] of servers.entries()) {
     if (options.signal.aborted) break;
     const left = options.deadline - options.clock.now();
@@ -136,12 +157,15 @@ async function askServers(
       // A silent server leaves the ones after it their share of the time.
       const message = await askServer(name, type, server, left / (servers.length - i), options);
       if (message.rcode === "NOERROR" || message.rcode === "NXDOMAIN") return { message, server };
-      failure = `name server ${server.host} answered ${message.rcode}`;
+      const kind = FAILURE_KINDS.get(message.rcode) ?? "failed";
+      failure = new DnsFailure(kind, `name server ${server.host} answered ${message.rcode}`);
     } catch (error) {
-      failure = `name server ${server.host}: ${error instanceof Error ? error.message : error}`;
+      const kind = error instanceof DnsFailure ? error.kind : "failed";
+      const why = error instanceof Error ? error.message : error;
+      failure = new DnsFailure(kind, `name server ${server.host}: ${why}`);
     }
   }
-  throw new Error(failure);
+  throw failure;
 }
 
 /** Asks one server by UDP, and by TCP when the answer did not fit (RFC 7766). */
@@ -161,7 +185,7 @@ async function askServer(
     const message = await askByUdp(query, server, clock, controller.signal);
     return message.flag_tc ? await askByTcp(query, server, controller.signal) : message;
   } catch (error) {
-    throw controller.signal.aborted ? new Error("timed out") : error;
+    throw controller.signal.aborted ? new DnsFailure("timeout", "timed out") : error;
   } finally {
     cancel();
     signal.removeEventListener("abort", end);

@@ -31,6 +31,8 @@ export interface AcceptedFact extends Fact {
   readonly kind: "accepted";
   /** From the first octet of content until it was durable, ms. */
   readonly took: number;
+  /** The part of that which making it durable took, ms; absent where that was not measured. */
+  readonly commit?: number;
   /** The session that brought it; absent for what this program queued itself. */
   readonly session?: string;
   /** Why this program queued it itself; absent for what a client brought. */

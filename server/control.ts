@@ -9,6 +9,7 @@ import { log } from "../base/log.ts";
 import type { Config, WebAddress } from "../config/config.ts";
 import type { Admission } from "../control/guard.ts";
 import { ControlListener, ControlListenError, type Fetch } from "../control/listener.ts";
+import type { ApiEnd, EndTally } from "../control/state_gauges.ts";
 import { Problem, problemResponse } from "../control/problem.ts";
 import type { ControlTarget } from "../control/target.ts";
 import type { Site } from "../web/site.ts";
@@ -34,12 +35,12 @@ const logger = log("control");
 /** The API of a running server. */
 export class Control {
   readonly addresses: ControlAddresses;
-  readonly #listeners: readonly ControlListener[];
+  readonly #listeners: ReadonlyMap<ApiEnd, ControlListener>;
   readonly #gate: Gate;
 
   private constructor(
     addresses: ControlAddresses,
-    listeners: readonly ControlListener[],
+    listeners: ReadonlyMap<ApiEnd, ControlListener>,
     gate: Gate,
   ) {
     this.addresses = addresses;
@@ -52,20 +53,21 @@ export class Control {
     const { control, api, web, spool, hostname } = config;
     const { target } = site;
     const path = `${spool}/${SOCKET_NAME}`;
-    const listeners: ControlListener[] = [];
+    const listeners = new Map<ApiEnd, ControlListener>();
     const gate = new Gate();
-    const listen = async (address: WebAddress, load: () => Promise<Fetch>) => {
+    const listen = async (end: ApiEnd, address: WebAddress, load: () => Promise<Fetch>) => {
       const listener = await ControlListener.onTcp(address, gate.before(load));
-      listeners.push(listener);
+      listeners.set(end, listener);
       return urlOf(address.hostname, listener.port!);
     };
     try {
       const loadForSocket = gate.before(loading(target, { by: "socket" }));
       const socket = control ? await openSocket(path, loadForSocket) : undefined;
-      if (socket !== undefined) listeners.push(socket);
+      if (socket !== undefined) listeners.set("socket", socket);
       const apiUrl = api &&
-        await listen(api, loading(target, { by: "api", token: api.token, hostname }));
-      const webUrl = web && await listen(web, loadingWeb(site, { token: web.token, hostname }));
+        await listen("api", api, loading(target, { by: "api", token: api.token, hostname }));
+      const webUrl = web &&
+        await listen("web", web, loadingWeb(site, { token: web.token, hostname }));
       const addresses = {
         ...(socket && { socket: path }),
         ...(apiUrl && { api: apiUrl }),
@@ -73,7 +75,7 @@ export class Control {
       };
       return new Control(addresses, listeners, gate);
     } catch (error) {
-      await Promise.all(listeners.map((listener) => listener.close()));
+      await closeAll(listeners);
       throw error;
     }
   }
@@ -85,13 +87,22 @@ export class Control {
    */
   async retire(): Promise<void> {
     this.#gate.close();
-    await Promise.all(this.#listeners.map((listener) => listener.breakOff()));
+    await Promise.all(Array.from(this.#listeners.values(), (listener) => listener.breakOff()));
   }
 
   /** Answers nobody any more; what was being done for somebody is over then. Never throws. */
   async stop(): Promise<void> {
-    await Promise.all(this.#listeners.map((listener) => listener.close()));
+    await closeAll(this.#listeners);
   }
+
+  /** The connections to each of its ends. */
+  get connections(): readonly EndTally[] {
+    return Array.from(this.#listeners, ([end, { tally }]) => ({ end, ...tally }));
+  }
+}
+
+async function closeAll(listeners: ReadonlyMap<ApiEnd, ControlListener>): Promise<void> {
+  await Promise.all(Array.from(listeners.values(), (listener) => listener.close()));
 }
 
 /** What requests pass on their way to an application. */

@@ -186,25 +186,29 @@ export class IncomingSink implements MessageSink {
 
   async #commit(): Promise<SmtpReply> {
     try {
-      const { capture } = this.#options.config;
+      const { config: { capture }, clock } = this.#options;
+      const ended = clock.now();
       const { id, size } = await this.#draft.commit(this.#envelope, { capture });
-      this.#tell(id, size);
+      this.#tell(id, size, ended);
       return reply(250, "2.0.0", `Queued as ${id}`);
     } catch (error) {
       return this.refuse(storageFailure(error));
     }
   }
 
-  #tell(id: string, size: number): void {
+  /** `ended` is when the content did, ms since 1970. */
+  #tell(id: string, size: number, ended: number): void {
     const { events, stories, clock, config } = this.#options;
     const envelope = this.#envelope;
     const { messageId, subject } = this.#header.facts;
+    const now = clock.now();
     this.#bringer.accepted(id);
     stories.take({
       kind: "accepted",
       at: this.#began,
       id,
-      took: clock.now() - this.#began,
+      took: now - this.#began,
+      commit: now - ended,
       session: this.#bringer.id,
       client: envelope.client,
       from: envelope.reversePath,

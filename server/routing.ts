@@ -8,7 +8,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Config } from "../config/config.ts";
 import { AddressGuard, type ListenerAddress } from "../deliver/address_guard.ts";
-import { DnsResolver } from "../deliver/dns.ts";
+import { type DnsListener, DnsResolver } from "../deliver/dns.ts";
 import { type PlannedMail, planRoute, type RoutePlan } from "../deliver/plan.ts";
 import { type Route, route, type RouteDeps } from "../deliver/route.ts";
 import { UnverifiableHosts } from "../deliver/unverifiable.ts";
@@ -22,17 +22,24 @@ export class Routing {
   readonly unverifiable: UnverifiableHosts;
   readonly #clock: Clock;
   readonly #listeners: () => readonly ListenerAddress[];
+  readonly #asked: DnsListener | undefined;
   /** Every one that was asked, the one that is asked now last. */
   readonly #resolvers: DnsResolver[] = [];
   #config: RoutingConfig;
   #deps: RouteDeps;
 
-  /** `listeners` are this server's own, to which no mail is carried. */
-  constructor(config: RoutingConfig, clock: Clock, listeners: () => readonly ListenerAddress[]) {
+  /** `listeners` are this server's own, to which no mail is carried; `asked` hears of questions to name servers. */
+  constructor(
+    config: RoutingConfig,
+    clock: Clock,
+    listeners: () => readonly ListenerAddress[],
+    asked?: DnsListener,
+  ) {
     this.unverifiable = new UnverifiableHosts(clock);
     this.#config = config;
     this.#clock = clock;
     this.#listeners = listeners;
+    this.#asked = asked;
     this.#ask(config);
     this.#deps = this.#depsOf(config);
   }
@@ -47,7 +54,8 @@ export class Routing {
   }
 
   #ask({ delivery }: RoutingConfig): void {
-    this.#resolvers.push(new DnsResolver({ nameServer: delivery.dns, clock: this.#clock }));
+    const parts = { clock: this.#clock, asked: this.#asked };
+    this.#resolvers.push(new DnsResolver({ nameServer: delivery.dns, ...parts }));
   }
 
   #depsOf({ delivery: settings, hostname }: RoutingConfig): RouteDeps {

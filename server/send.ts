@@ -95,10 +95,12 @@ export async function send(message: OutgoingMessage, options: SendOptions): Prom
     body: "8BITMIME",
     client: OURSELVES,
   };
+  const ended = clock.now();
   const { id, size } = await draft.commit(envelope, { capture });
+  const now = clock.now();
   const { messageId, subject } = header.facts;
   stories.take({
-    ...{ kind: "accepted", origin, at, took: clock.now() - at },
+    ...{ kind: "accepted", origin, at, took: now - at, commit: now - ended },
     ...{ id, client: OURSELVES, from: message.from, to: recipients },
     ...{ size, messageId, subject, decisions: [] },
     ...(capture && { captured: true }),

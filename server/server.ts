@@ -121,12 +121,14 @@ class Server implements ReloadableServer {
     this.#metrics = new Metrics({
       ...{ clock, queue, version, history, startedAt: clock.now() },
       connections: () => this.#front.transport.connections,
+      apiConnections: () => this.#control?.connections ?? [],
+      notReady: () => reasonsNotReady(this.#readinessSource()),
     });
     this.#stories.add(this.#metrics);
     const most = () => this.#config.limits.captureMessages;
     this.#stories.add(new CaptureBound({ queue, stories: this.#stories, clock, most }));
     this.#sessions = new SessionStories(this.#stories, clock);
-    this.#routing = new Routing(config, clock, () => this.addresses);
+    this.#routing = new Routing(config, clock, () => this.addresses, this.#metrics.askedDns);
     this.#front = new Front(config, parts, {
       ...{ clock, queue, hooks, events: this.#events },
       ...{ stories: this.#stories, sessions: this.#sessions },

@@ -3,6 +3,7 @@ import { assert, assertEquals, assertMatch, assertNotMatch } from "@std/assert";
 import { ControlListener } from "../../control/listener.ts";
 import { apiOf } from "../../control/api.ts";
 import { capturedLog } from "../helpers/captured_log.ts";
+import { until } from "../helpers/waiting.ts";
 import { put } from "../queue/fixtures.ts";
 import { rigOf } from "./rig.ts";
 
@@ -201,8 +202,10 @@ Deno.test("connections are bounded, and a request that does not come to its end 
   const late = await Deno.connect({ port });
   const end = await late.read(new Uint8Array(1)).catch(() => null);
   assertEquals(end, null);
+  assertEquals(listener.tally, { open: 64, refused: 1 });
   late.close();
   for (const one of connections) one.close();
+  await until(() => listener.tally.open === 0);
   await listener.close();
 });
 

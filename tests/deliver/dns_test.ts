@@ -319,3 +319,29 @@ Deno.test("that there are no MX records, or no such domain, is believed without 
   assertEquals(await resolver.provenMx("missing.test"), { kind: "no-such-domain" });
   assertEquals((await resolver.provenMx("broken.test")).kind, "no-answer");
 });
+
+Deno.test("each question that name servers are asked is told with what came of it, kept answers are not", async () => {
+  await using dns = await DnsServer.start();
+  const clock = new TestClock();
+  const told: string[] = [];
+  const asked = (type: string, result: string) => told.push(`${type} ${result}`);
+  const resolver = new DnsResolver({ nameServer: dns.nameServer, clock, asked });
+  dns.mx("found.test", [10, "mx.test"]);
+  dns.host("mx.test", "192.0.2.1");
+  dns.script("servfail.test", "MX", "SERVFAIL");
+  dns.script("refused.test", "MX", "REFUSED");
+  dns.script("broken.test", "MX", "SERVFAIL", "truncated-then-closed");
+  dns.script("silent.test", "MX", "NXDOMAIN", "drop");
+  const names = ["found", "found", "nowhere", "servfail", "refused", "broken"];
+  for (const name of names) await resolver.mx(`${name}.test`);
+  await resolver.addresses("mx.test");
+  const silent = resolver.mx("silent.test");
+  await dns.heard((question) => isSecond(question) && question.name === "silent.test");
+  clock.advance(10_000);
+  await silent;
+  await resolver.provenMx("found.test");
+  const mx = ["found", "nxdomain", "servfail", "refused", "failed"].map((word) => `MX ${word}`);
+  assertEquals(told.slice(0, 5), mx);
+  assertEquals(told.slice(5, 7).sort(), ["A found", "AAAA none"]);
+  assertEquals(told.slice(7), ["MX timeout", "MX found"]);
+});

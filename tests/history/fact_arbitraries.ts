@@ -76,6 +76,7 @@ const error = of<DeliveryError>({
 const facts: { [K in Kind]: fc.Arbitrary<FactOf<K>> } = {
   accepted: of<FactOf<"accepted">>({
     ...{ kind: word("accepted"), at: time, id, took: count },
+    commit: maybe(count),
     session: maybe(id),
     origin: maybe(word("send", "notice", "import", "capture release")),
     client,

@@ -1,5 +1,5 @@
 /** The metrics of a running server, asked for as Prometheus does. */
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { startServer } from "../../server/server.ts";
 import { configOf } from "../../server/options.ts";
 import { MailHost } from "../helpers/mail_host.ts";
@@ -25,6 +25,12 @@ Deno.test({
       const text = await answer.text();
       assertStringIncludes(text, '\nsmtp_messages_accepted_total{origin="send"} 1\n');
       assertStringIncludes(text, "\nsmtp_recipients_delivered_total 1\n");
+      assertStringIncludes(text, "\nsmtp_commit_duration_seconds_count 1\n");
+      assertStringIncludes(text, "\nsmtp_journal_segments 1\n");
+      assertMatch(text, /\nsmtp_journal_bytes [1-9]\d*\n/);
+      assertMatch(text, /\nsmtp_spool_free_bytes [1-9]\d*\n/);
+      assertStringIncludes(text, '\nsmtp_api_connections_open{end="socket"} 1\n');
+      assertStringIncludes(text, '\nsmtp_not_ready{reason="spool_unwritable"} 0\n');
       await server.stop();
     }),
 });
