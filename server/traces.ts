@@ -1,12 +1,13 @@
 /**
  * The way of each message as OpenTelemetry spans: made from facts after the event,
  * exported by whoever has registered a tracer provider, as Deno does by itself where
- * `OTEL_DENO=true`. Without one nothing is loaded, and nothing costs anything. Never
- * throws once it runs.
+ * `OTEL_DENO=true`. Without one nothing is loaded, and nothing costs anything. Traces
+ * leave the machine: no mailbox is in them, no content, and no words of other hosts,
+ * which may repeat either. Never throws once it runs.
  *
  * @module
  */
-import type { Attributes, Context, Span, Tracer } from "@opentelemetry/api";
+import type { Attributes, Span, Tracer } from "@opentelemetry/api";
 import type {
   AcceptedFact,
   AttemptFact,
@@ -92,47 +93,52 @@ class Traces implements StoryTaker {
   }
 
   #accepted(fact: AcceptedFact): void {
-    const { client, from, to, size, origin, session } = fact;
+    const { client, to, size, origin, session, at, took, commit } = fact;
     const kind = this.#api.SpanKind.SERVER;
     const span = this.#begin("accept", fact, kind, {
-      "smtp.reverse_path": from,
       "smtp.recipients": to.length,
       "smtp.size": size,
       ...(session !== undefined && { "smtp.session": session }),
       ...(origin !== undefined && { "smtp.origin": origin }),
       ...(client.address !== "" && { "client.address": client.address }),
     });
-    span?.end(fact.at + fact.took);
+    if (span === undefined) return;
+    const end = at + took;
+    if (commit !== undefined) this.#part("commit", fact, end - commit, end, span);
+    span.end(end);
   }
 
   #attempt(fact: AttemptFact): void {
     const span = this.#begin("attempt", fact, this.#api.SpanKind.CLIENT, attributesOf(fact));
     if (span === undefined) return;
     if (fact.error !== undefined) {
-      span.setStatus({ code: this.#api.SpanStatusCode.ERROR, message: fact.reply });
+      span.setStatus({ code: this.#api.SpanStatusCode.ERROR });
     }
-    this.#stages(fact, this.#api.trace.setSpan(this.#api.ROOT_CONTEXT, span));
+    this.#stages(fact, span);
     span.end(fact.at + fact.took);
   }
 
   /** One after the other: that the second EHLO came after the handshake is not told by the facts. */
-  #stages({ at, stages }: AttemptFact, parent: Context): void {
-    let begin = at;
+  #stages(fact: AttemptFact, whole: Span): void {
+    let begin = fact.at;
     for (const name of STAGES) {
-      const took = stages[name];
+      const took = fact.stages[name];
       if (took === undefined) continue;
-      this.#tracer.startSpan(name, { startTime: begin }, parent).end(begin + took);
+      this.#part(name, fact, begin, begin + took, whole);
       begin += took;
     }
   }
 
+  /** A span within another. */
+  #part(name: string, { id }: StoryFact, begin: number, end: number, whole: Span): void {
+    const parent = this.#api.trace.setSpan(this.#api.ROOT_CONTEXT, whole);
+    const attributes = { [MESSAGE_ID]: id };
+    this.#tracer.startSpan(name, { startTime: begin, attributes }, parent).end(end);
+  }
+
   #moment(fact: NoticeFact | SteerFact | FinishedFact): void {
-    const { kind, id: _, at, ...rest } = fact;
-    const attributes: Attributes = {};
-    for (const [name, value] of Object.entries(rest)) {
-      attributes[`smtp.${name}`] = Array.isArray(value) ? value.length : value;
-    }
-    this.#begin(kind, fact, this.#api.SpanKind.INTERNAL, attributes)?.end(at);
+    const kind = this.#api.SpanKind.INTERNAL;
+    this.#begin(fact.kind, fact, kind, attributesOfMoment(fact))?.end(fact.at);
   }
 
   #begin(
@@ -146,23 +152,27 @@ class Traces implements StoryTaker {
     // The message itself is the parent, and no span: it may outlive this process.
     const message = { traceId, spanId: traceId.slice(16), traceFlags: SAMPLED, isRemote: true };
     const parent = this.#api.trace.setSpanContext(this.#api.ROOT_CONTEXT, message);
-    const named = { "smtp.message_id": id, ...attributes };
+    const named = { [MESSAGE_ID]: id, ...attributes };
     return this.#tracer.startSpan(name, { startTime, kind, attributes: named }, parent);
   }
 }
+
+/** The attribute that every span has: the id that clients hear, and that `explain` takes. */
+const MESSAGE_ID = "smtp.message_id";
 
 /** The trace is wanted: what is not is for the exporter's sampler to say. */
 const SAMPLED = 1;
 
 function attributesOf(fact: AttemptFact): Attributes {
-  const { destination, recipients, host, address, kept, tls, outcome, delivered, reply } = fact;
+  const { destination, recipients, host, address, kept, tls, outcome, delivered } = fact;
   const session = tls?.session;
+  const code = /^[2-5]\d\d(?=[ -]|$)/.exec(fact.reply)?.[0];
   return {
     "smtp.destination": destination,
     "smtp.recipients": recipients.length,
     "smtp.delivered": delivered,
     "smtp.outcome": outcome,
-    "smtp.reply": reply,
+    ...(code !== undefined && { "smtp.reply_code": Number(code) }),
     "smtp.next": fact.next,
     "smtp.connection_kept": kept ?? false,
     ...(fact.route && { "smtp.route": fact.route.why }),
@@ -171,4 +181,22 @@ function attributesOf(fact: AttemptFact): Attributes {
     ...(tls && { "smtp.tls.policy": tls.policy }),
     ...(session && { "tls.protocol": session.version, "smtp.tls.verified": session.verified }),
   };
+}
+
+function attributesOfMoment(fact: NoticeFact | SteerFact | FinishedFact): Attributes {
+  switch (fact.kind) {
+    case "notice": {
+      const { action, recipients, noticeId } = fact;
+      const notice = noticeId === undefined ? {} : { "smtp.notice_id": noticeId };
+      return { "smtp.action": action, "smtp.recipients": recipients.length, ...notice };
+    }
+    case "steered":
+      return { "smtp.action": fact.action, "smtp.by": fact.by };
+    case "finished": {
+      const { delivered, bounced, removed } = fact;
+      return { "smtp.delivered": delivered, "smtp.bounced": bounced, "smtp.removed": removed };
+    }
+    default:
+      return fact satisfies never;
+  }
 }

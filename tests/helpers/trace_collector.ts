@@ -38,6 +38,8 @@ interface Export {
 export class TraceCollector implements AsyncDisposable {
   /** Our spans so far, and no others. */
   readonly spans: CollectedSpan[] = [];
+  /** All that was ever sent here, whatever it is. */
+  received = "";
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
 
   /** Listens at once. */
@@ -62,7 +64,9 @@ export class TraceCollector implements AsyncDisposable {
 
   async #take(request: Request): Promise<Response> {
     const path = new URL(request.url).pathname;
-    const body: unknown = await request.json();
+    const text = await request.text();
+    this.received += text;
+    const body: unknown = JSON.parse(text);
     if (path === "/v1/traces") {
       for (const { scopeSpans } of (body as Export).resourceSpans) {
         const ours = scopeSpans.filter(({ scope }) => scope.name === "deno-smtp-server");

@@ -2,10 +2,11 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { AcceptedFact, AttemptFact, StoryFact } from "../../history/story.ts";
 import { traceIdOf } from "../../server/traces.ts";
-import { MailHost } from "../helpers/mail_host.ts";
+import { type Answer, MailHost } from "../helpers/mail_host.ts";
 import { withServer } from "../helpers/program.ts";
 import { withTempDir } from "../helpers/temp_dir.ts";
 import { type CollectedSpan, TraceCollector } from "../helpers/trace_collector.ts";
+import { until } from "../helpers/waiting.ts";
 import { Peer } from "../transport/peer.ts";
 
 const PROGRAM = new URL("told_facts.ts", import.meta.url).href;
@@ -14,7 +15,7 @@ const TRACE = traceIdOf(ID)!;
 const AT = Date.UTC(2026, 0, 1);
 
 const ACCEPTED: AcceptedFact = {
-  ...{ kind: "accepted", id: ID, at: AT, took: 30, session: "S" },
+  ...{ kind: "accepted", id: ID, at: AT, took: 30, commit: 12, session: "S" },
   client: { address: "192.0.2.1", port: 1, helo: "client", protocol: "ESMTP" },
   ...{ from: "a@example.org", to: ["b@example.net"], size: 4096, decisions: [] },
 };
@@ -69,9 +70,17 @@ Deno.test("facts become spans of one trace, with the times at which things happe
   const accept = named(spans, "accept");
   assertEquals([accept.kind, accept.begin, accept.end], [2, AT, AT + 30]);
   assertEquals(accept.attributes["client.address"], "192.0.2.1");
+  const commit = named(spans, "commit");
+  assertEquals([commit.parentSpanId, commit.begin, commit.end], [
+    accept.spanId,
+    AT + 18,
+    AT + 30,
+  ]);
+  assertEquals(spans.map(({ attributes }) => attributes["smtp.message_id"]), spans.map(() => ID));
   const attempt = named(spans, "attempt");
   assertEquals([attempt.kind, attempt.begin, attempt.end], [3, AT + 40, AT + 140]);
   assertEquals([attempt.status, attempt.attributes["smtp.status"]], [2, "4.2.1"]);
+  assertEquals(Number(attempt.attributes["smtp.reply_code"]), 450);
   assertEquals(attempt.parentSpanId, accept.parentSpanId);
   const stages = spans.filter(({ parentSpanId }) => parentSpanId === attempt.spanId);
   assertEquals(
@@ -80,7 +89,7 @@ Deno.test("facts become spans of one trace, with the times at which things happe
   );
   const names = spans.map(({ name }) => name);
   assertEquals(names.filter((name) => !stages.some((stage) => stage.name === name)).sort(), [
-    ...["accept", "attempt", "finished", "notice", "steered"],
+    ...["accept", "attempt", "commit", "finished", "notice", "steered"],
   ]);
   assertEquals(named(spans, "finished").attributes["smtp.delivered"], 1);
 });
@@ -89,18 +98,37 @@ Deno.test("where nobody wants traces nobody is told, and nothing is needed for t
   assertEquals(await tell([ACCEPTED], { OTEL_DENO: "false" }), "nobody");
 });
 
-Deno.test("a message that a server relays is found at the collector under its id", () =>
+/** The spans that are right below one. */
+function below({ spanId }: CollectedSpan, spans: readonly CollectedSpan[]): string[] {
+  return spans.filter(({ parentSpanId }) => parentSpanId === spanId).map(({ name }) => name);
+}
+
+/** Refuses the first message for now, and repeats the recipient's mailbox. */
+function busyOnce(): Answer {
+  let told = false;
+  return (moment, line) => {
+    if (moment !== "RCPT" || told) return undefined;
+    told = true;
+    return `450 4.2.1 ${line.slice(8)} is busy`;
+  };
+}
+
+Deno.test("the way of a message through a server is one trace: taken, made durable, tried twice, gone", () =>
   withTempDir(async (directory) => {
     await using collector = new TraceCollector();
-    await using host = new MailHost();
+    await using host = new MailHost(busyOnce());
+    const config = `${directory}/mail.toml`;
+    await Deno.writeTextFile(config, '[retry]\nfirst = "100ms"\njitter = 0\n');
     const smarthost = `--smarthost=smtp://127.0.0.1:${host.host.port}`;
     let reply = "";
     await withServer(
-      [smarthost, "--allow-private", `--spool=${directory}/spool`],
+      [smarthost, "--allow-private", `--spool=${directory}/spool`, `--config=${config}`],
       async (serving) => {
         using peer = await Peer.connect({ hostname: "127.0.0.1", port: serving.port });
         await peer.hello();
-        reply = await peer.send("Subject: x\r\n\r\nx", "a@here.test", "b@there.test");
+        const content = "Subject: s3cret-subject\r\n\r\ns3cret-body";
+        reply = await peer.send(content, "s3cret-ann@here.test", "s3cret-bob@there.test");
+        await until(() => host.messages.length === 1);
         await serving.log.find("attempt");
         serving.signal("SIGTERM");
         assertEquals(await serving.ended(), 0); // what it has gathered is exported by then
@@ -110,14 +138,17 @@ Deno.test("a message that a server relays is found at the collector under its id
     );
     assertStringIncludes(reply, "250 2.0.0 ");
     const id = /[0-9A-Z]{26}/.exec(reply)![0];
-    const attempt = named(collector.spans, "attempt");
-    assertEquals(attempt.traceId, traceIdOf(id));
-    assertEquals(attempt.attributes["smtp.message_id"], id);
-    assertEquals(attempt.attributes["smtp.outcome"], "delivered");
-    assertEquals(named(collector.spans, "accept").traceId, attempt.traceId);
-    const children = collector.spans.filter(({ parentSpanId }) => parentSpanId === attempt.spanId);
-    for (const name of ["connect", "ehlo", "envelope", "content"]) {
-      assert(children.some((child) => child.name === name), name);
-    }
-    assertEquals(named(collector.spans, "finished").traceId, attempt.traceId);
+    const { spans, received } = collector;
+    assertEquals(new Set(spans.map(({ traceId }) => traceId)), new Set([traceIdOf(id)]));
+    assertEquals(new Set(spans.map((one) => one.attributes["smtp.message_id"])), new Set([id]));
+    assertEquals(below(named(spans, "accept"), spans), ["commit"]);
+    const attempts = spans.filter(({ name }) => name === "attempt")
+      .sort((one, other) => one.begin - other.begin);
+    const outcomes = attempts.map(({ attributes }) => attributes["smtp.outcome"]);
+    assertEquals(outcomes, ["deferred", "delivered"]);
+    const first = below(attempts[0]!, spans);
+    for (const name of ["connect", "ehlo", "envelope"]) assert(first.includes(name), name);
+    assert(below(attempts[1]!, spans).includes("content"));
+    assertEquals(Number(named(spans, "finished").attributes["smtp.delivered"]), 1);
+    assert(!received.includes("s3cret"), received);
   }));
