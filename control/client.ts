@@ -17,7 +17,7 @@ import type { queuedMessage, queueEntry, queuePage } from "./answer_schemas.ts";
 import type { ActionResult } from "./act.ts";
 import type { ActionInput } from "./action.ts";
 import type { NamedEnvelope } from "./import.ts";
-import type { FindingsAnswer, StoryAnswer } from "./routes/history.ts";
+import type { FindingsAnswer, RefusalsAnswer, StoryAnswer } from "./routes/history.ts";
 import type { HoldsAnswer } from "./routes/holds.ts";
 import type { PlanInput } from "./routes/plan.ts";
 import type { SummaryAnswer } from "./routes/summary.ts";
@@ -59,6 +59,17 @@ export interface FindRequest {
   readonly since?: string | number;
   readonly until?: string | number;
   readonly limit?: number;
+}
+
+/** What refusals to find; everything that is given has to hold. */
+export interface RefusalsRequest extends Pick<FindRequest, "from" | "to" | "limit"> {
+  /** The session's id. */
+  readonly id?: string;
+  /** The client's IP address. */
+  readonly client?: string;
+  /** When. ISO 8601, or ms since 1970. */
+  readonly since?: string | number;
+  readonly until?: string | number;
 }
 
 /** Where requests are made out to; which server they reach is the transport's matter. */
@@ -186,6 +197,11 @@ export class ControlClient implements Disposable {
   /** Messages that were accepted, and what became of them. */
   find(request: FindRequest): Promise<FindingsAnswer | Problem> {
     return this.#json("/v1/history", { query: request });
+  }
+
+  /** What clients were refused. */
+  refusals(request: RefusalsRequest): Promise<RefusalsAnswer | Problem> {
+    return this.#json("/v1/history/refusals", { query: request });
   }
 
   /** What would become of a message. */

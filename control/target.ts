@@ -92,7 +92,7 @@ export interface ControlTarget {
   /** What mail is held by its domain. */
   readonly holds: MailHolds;
   /** What became of messages that may be gone; absent where none is kept. */
-  readonly history?: Pick<History, "story" | "find">;
+  readonly history?: Pick<History, "story" | "find" | "refusals" | "sessions">;
   /** What would become of a message. @throws {TypeError} when the client's address is none */
   readonly plan?: (question: PlanQuestion) => Promise<MailPlan>;
   /** The queue by destination. */

@@ -101,12 +101,26 @@ export class History implements StoryTaker {
     return found;
   }
 
-  /** Refusals and sessions, the newest first. */
-  async sessions({ limit, ...query }: SessionQuery): Promise<(RefusedFact | SessionFact)[]> {
-    const found: (RefusedFact | SessionFact)[] = [];
-    for await (const fact of newest(this.#sessions, query, "refused")) {
+  /** What was refused, the newest first. */
+  refusals(query: SessionQuery): Promise<RefusedFact[]> {
+    return this.#sessionFacts(query, "refused", (fact) => fact.kind === "refused");
+  }
+
+  /** Sessions that are over, the newest first; of these no sender or recipient is known. */
+  sessions(query: Omit<SessionQuery, "from" | "to">): Promise<SessionFact[]> {
+    return this.#sessionFacts(query, "session", (fact) => fact.kind === "session");
+  }
+
+  async #sessionFacts<F extends StoryFact>(
+    { limit, ...query }: SessionQuery,
+    kind: F["kind"],
+    isOne: (fact: StoryFact) => fact is F,
+  ): Promise<F[]> {
+    const found: F[] = [];
+    for await (const fact of newest(this.#sessions, query, kind)) {
+      if (!isOne(fact)) continue;
+      found.push(fact);
       if (found.length >= limit) break;
-      if (fact.kind === "refused" || fact.kind === "session") found.push(fact);
     }
     return found;
   }

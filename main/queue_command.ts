@@ -13,7 +13,8 @@ import { exportMessages, importMessage } from "./queue_files.ts";
 import { commandHelp, queueHelp } from "./queue_help.ts";
 import { type Line, readLine, valueOf } from "./queue_line.ts";
 import { listQueue, summarizeQueue } from "./queue_list.ts";
-import { explainMessage, searchHistory, showMessage } from "./queue_show.ts";
+import { searchHistory } from "./queue_history.ts";
+import { explainMessage, showMessage } from "./queue_show.ts";
 import { steerMessages } from "./queue_steer.ts";
 import { type ConfigReader, withContext } from "./spool_context.ts";
 

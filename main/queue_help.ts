@@ -30,6 +30,7 @@ export function queueHelp(): string {
     "Send it now:                       queue retry ID",
     "Stop all mail to a domain:         queue hold --domain example.org",
     "What came to an address: queue history --to bob@example.org --outcome delivered --on yesterday",
+    "What was refused, and why:         queue history --refused --from '*@example.com'",
     "",
     "An ID may be shortened as long as one message in the queue begins with it. `queue COMMAND",
     "--help` lists the options of a command. Exit status: 0; 1 when something is not there or",

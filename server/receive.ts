@@ -155,6 +155,8 @@ class ReceivingSession implements SessionHandler {
   #xclientHost: string | undefined;
   /** By which rules the open transaction was let in so far. */
   #decisions: Map<string, Decision> | undefined;
+  /** Of the transaction that was opened last. */
+  #reversePath = "";
   readonly authenticator: ConnectionLogins | undefined;
   readonly inquiries: SessionHandler["inquiries"];
   readonly forbidsTalkingAhead: boolean;
@@ -193,6 +195,7 @@ class ReceivingSession implements SessionHandler {
   mail(mail: MailCommand, client: ClientInfo): MaybePromise<SmtpReply> {
     const { hooks, queue } = this.#options;
     this.#decisions = undefined;
+    this.#reversePath = mail.reversePath;
     const sender = this.authenticator?.judgeSender(mail.reversePath, client);
     const judgement = sender?.refusal ? sender : this.#allowance?.mail() ?? sender;
     if (judgement !== undefined) this.#note(judgement);
@@ -240,7 +243,9 @@ class ReceivingSession implements SessionHandler {
   }
 
   #judged(judgement: Judgement, rcpt: RcptCommand, client: ClientInfo): SmtpReply {
-    if (judgement.refusal) return this.#refused(judgement, client, { to: rcpt.address });
+    if (judgement.refusal) {
+      return this.#refused(judgement, client, { from: this.#reversePath, to: rcpt.address });
+    }
     this.#note(judgement);
     return RECIPIENT_OK;
   }

@@ -5,9 +5,9 @@
  */
 import { z } from "zod";
 import type { FoundMessage } from "../../history/messages.ts";
-import type { StoryFact } from "../../history/story.ts";
+import type { RefusedFact, SessionFact, StoryFact } from "../../history/story.ts";
 import { fact, messageId, time } from "../answer_schemas.ts";
-import { mailboxPattern, timeText } from "../texts.ts";
+import { ipAddress, mailboxPattern, timeText } from "../texts.ts";
 import { Problem } from "../problem.ts";
 import { type Route, route } from "../route.ts";
 import type { ControlTarget } from "../target.ts";
@@ -27,6 +27,12 @@ const found = z.object({
   finished: time.optional().describe("Absent while it is in the queue"),
 }).meta({ id: "FoundMessage" });
 
+/** A fact of a kind. */
+const factOf = <const K extends StoryFact["kind"]>(kind: K) =>
+  fact.extend({ kind: z.literal(kind) });
+
+const refusals = z.object({ refusals: z.array(factOf("refused")) }).meta({ id: "Refusals" });
+const sessions = z.object({ sessions: z.array(factOf("session")) }).meta({ id: "Sessions" });
 const findings = z.object({ messages: z.array(found) }).meta({ id: "Findings" });
 const story = z.object({ facts: z.array(fact) }).meta({ id: "Story" });
 
@@ -39,6 +45,30 @@ export interface StoryAnswer {
 export interface FindingsAnswer {
   readonly messages: readonly FoundMessage[];
 }
+
+/** What was refused. */
+export interface RefusalsAnswer {
+  readonly refusals: readonly RefusedFact[];
+}
+
+/** The sessions that were found. */
+export interface SessionsAnswer {
+  readonly sessions: readonly SessionFact[];
+}
+
+const sender = mailboxPattern.optional().describe(
+  "The sender; `*@example.org` is any in that domain, `<>` the null reverse-path",
+);
+const limit = z.coerce.number<string>().int().min(1).max(1000).default(100);
+
+/** What refusals and sessions are found by. */
+const SESSION_KEYS = {
+  id: z.string().min(1).max(100).optional().describe("The session's id, as in the log"),
+  client: ipAddress.optional().describe("The client's IP address"),
+  since: timeText.optional().describe("Then or later: ISO 8601, or ms since 1970"),
+  until: timeText.optional().describe("Before then"),
+  limit,
+};
 
 /** What was. */
 export const HISTORY_ROUTES: readonly Route[] = [
@@ -66,9 +96,7 @@ export const HISTORY_ROUTES: readonly Route[] = [
     params: z.object({}),
     query: z.strictObject({
       id: messageId.optional(),
-      from: mailboxPattern.optional().describe(
-        "The sender; `*@example.org` is any in that domain, `<>` the null reverse-path",
-      ),
+      from: sender,
       to: mailboxPattern.optional().describe(
         "A recipient, also after it was redirected; `*@example.org` is any in that domain",
       ),
@@ -80,17 +108,54 @@ export const HISTORY_ROUTES: readonly Route[] = [
         "Accepted then or later, or something happened to such a recipient; with `outcome`: that became of it then or later. ISO 8601, or ms since 1970",
       ),
       until: timeText.optional().describe("The same before then"),
-      limit: z.coerce.number<string>().int().min(1).max(1000).default(100),
+      limit,
     }),
     body: undefined,
     answers: { "application/json": findings },
     async handle({ target, query: { from, ...query } }): Promise<FindingsAnswer> {
-      const sender = from === "<>" ? "" : from;
-      const found = await historyOf(target).find({ ...query, from: sender });
-      return { messages: found };
+      return { messages: await historyOf(target).find({ ...query, from: pathOf(from) }) };
+    },
+  }),
+  route({
+    method: "GET",
+    path: "/v1/history/refusals",
+    name: "findRefusals",
+    summary: "What clients were refused, the newest first",
+    description: "Everything that is given has to hold.",
+    params: z.object({}),
+    query: z.strictObject({
+      ...SESSION_KEYS,
+      from: sender,
+      to: mailboxPattern.optional().describe(
+        "The recipient that was refused; `*@example.org` is any in that domain",
+      ),
+    }),
+    body: undefined,
+    answers: { "application/json": refusals },
+    async handle({ target, query: { from, ...query } }): Promise<RefusalsAnswer> {
+      return { refusals: await historyOf(target).refusals({ ...query, from: pathOf(from) }) };
+    },
+  }),
+  route({
+    method: "GET",
+    path: "/v1/history/sessions",
+    name: "findSessions",
+    summary: "Sessions that are over, the newest first: how long, what came, how they ended",
+    description: "Everything that is given has to hold.",
+    params: z.object({}),
+    query: z.strictObject(SESSION_KEYS),
+    body: undefined,
+    answers: { "application/json": sessions },
+    async handle({ target, query }): Promise<SessionsAnswer> {
+      return { sessions: await historyOf(target).sessions(query) };
     },
   }),
 ];
+
+/** A reverse-path as the history has it. */
+function pathOf(mailbox: string | undefined): string | undefined {
+  return mailbox === "<>" ? "" : mailbox;
+}
 
 function historyOf({ history }: ControlTarget): NonNullable<ControlTarget["history"]> {
   if (history !== undefined) return history;

@@ -4,22 +4,16 @@
  * @module
  */
 import { z } from "zod";
-import { isIP } from "node:net";
 import { deliveryError, time } from "../answer_schemas.ts";
 import { mailboxText, senderText } from "../mailbox_text.ts";
-import { parsedText } from "../parsed_text.ts";
 import { Problem } from "../problem.ts";
 import { type Route, route } from "../route.ts";
-
-const address = parsedText((text) => {
-  if (isIP(text) === 0) throw new TypeError("expected an IP address");
-  return text;
-});
+import { ipAddress } from "../texts.ts";
 
 const question = z.strictObject({
   from: senderText.describe("Empty for the null reverse-path"),
   to: mailboxText,
-  client: address.default("127.0.0.1").describe("The address of the client that would bring it"),
+  client: ipAddress.default("127.0.0.1").describe("The address of the client that would bring it"),
   user: z.string().min(1).max(256).optional().describe("Who it would have logged in as"),
   requireTls: z.boolean().optional().describe("Whether it would come with REQUIRETLS (RFC 8689)"),
 }).meta({ id: "PlanQuestion" });

@@ -7,6 +7,7 @@ import { INBOX_ROUTES } from "../../control/routes/inbox.ts";
 import { ROUTES } from "../../control/routes.ts";
 import type { MailPlan } from "../../control/target.ts";
 import type { AcceptedFact } from "../../history/story.ts";
+import { refused, session } from "../history/facts.ts";
 import { changes, claimOne, deferred, put } from "../queue/fixtures.ts";
 import { type Rig, rigOf } from "./rig.ts";
 
@@ -63,6 +64,8 @@ async function toldRig(): Promise<{ rig: Rig; id: string }> {
   };
   const history = {
     story: () => Promise.resolve([accepted]),
+    refusals: () => Promise.resolve([refused()]),
+    sessions: () => Promise.resolve([session()]),
     find: () =>
       Promise.resolve([{
         accepted,
@@ -113,6 +116,8 @@ const REQUESTS: [method: string, template: string, path: string, body?: unknown]
   ["delete", "/v1/domains/{domain}/hold", "/v1/domains/example.net/hold"],
   ["get", "/v1/messages/{id}/story", "/v1/messages/ID/story"],
   ["get", "/v1/history", "/v1/history?to=*@example.com&since=2026-01-01"],
+  ["get", "/v1/history/refusals", "/v1/history/refusals?from=<>&client=192.0.2.1&limit=5"],
+  ["get", "/v1/history/sessions", "/v1/history/sessions?id=S1&until=2026-01-01"],
   ["post", "/v1/plan", "/v1/plan", { from: "", to: "b@example.com" }],
   ["post", "/v1/reload", "/v1/reload"],
   ["get", "/v1/status", "/v1/status"],

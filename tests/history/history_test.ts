@@ -202,20 +202,34 @@ Deno.test("what became of each recipient is told with the message", async () => 
 Deno.test("refusals and sessions have files of their own, and are found by client, address and id", async () => {
   await withHistory(async (history, { directory }) => {
     const mail = tell(history, 3);
-    const facts = [
-      refused({ at: BEGIN + 1 }),
-      refused({ at: BEGIN + 2, id: "S3", to: "carol@example.net" }),
-      session({ at: BEGIN + 3, ids: [mail[0]!.id] }),
-    ];
-    for (const fact of facts) history.take(fact);
-    const [first, second, third] = facts;
-    assertEquals(await history.sessions({ client: "203.0.113.9", limit: 9 }), [second!, first!]);
-    assertEquals(await history.sessions({ to: "BOB@example.net", limit: 9 }), [first!]);
-    assertEquals(await history.sessions({ from: "*@example.com", limit: 1 }), [second!]);
-    assertEquals(await history.sessions({ id: "S1", limit: 9 }), [third!]);
-    assertEquals(await history.sessions({ limit: 9 }), [second!, first!]);
+    const first = refused({ at: BEGIN + 1 });
+    const second = refused({ at: BEGIN + 2, id: "S3", to: "carol@example.net" });
+    const third = session({ at: BEGIN + 3, ids: [mail[0]!.id] });
+    for (const fact of [first, second, third]) history.take(fact);
+    assertEquals(await history.refusals({ client: "203.0.113.9", limit: 9 }), [second, first]);
+    assertEquals(await history.refusals({ to: "BOB@example.net", limit: 9 }), [first]);
+    assertEquals(await history.refusals({ from: "*@example.com", limit: 1 }), [second]);
+    assertEquals(await history.refusals({ limit: 9 }), [second, first]);
+    assertEquals(await history.refusals({ until: BEGIN + 2, limit: 9 }), [first]);
+    assertEquals(await history.refusals({ id: "S1", limit: 9 }), []);
+    assertEquals(await history.sessions({ id: "S1", limit: 9 }), [third]);
+    assertEquals(await history.sessions({ limit: 9 }), [third]);
     assertEquals((await history.find({ limit: 9 })).length, 3);
     assertEquals((await names(directory, ".jsonl")).length, 2);
+  });
+});
+
+Deno.test("sessions of a client do not crowd out what it was refused, nor refusals its sessions", async () => {
+  await withHistory(async (history) => {
+    const refusal = refused({ at: BEGIN });
+    const ended = session({ at: BEGIN, client: { ...refusal.client, protocol: "ESMTP" } });
+    history.take(refusal);
+    for (let i = 1; i <= 20; i++) history.take({ ...ended, at: BEGIN + i, id: `s${i}` });
+    const { address: client } = refusal.client;
+    assertEquals(await history.refusals({ client, limit: 1 }), [refusal]);
+    for (let i = 21; i <= 40; i++) history.take({ ...refusal, at: BEGIN + i });
+    const [newest, ...rest] = await history.sessions({ client, limit: 1 });
+    assertEquals([newest!.id, rest], ["s20", []]);
   });
 });
 
