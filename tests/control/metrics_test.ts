@@ -1,8 +1,9 @@
 /** The metrics of a server, in the hands of those who read them. */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Metrics, type MetricsSource } from "../../control/metrics.ts";
 import { MemoryQueue } from "../../queue/memory_queue.ts";
 import { accepted, attempt, BEGIN, finished, refused, session } from "../history/facts.ts";
+import { withTempDir } from "../helpers/temp_dir.ts";
 import { TestClock } from "../helpers/test_clock.ts";
 import { tool } from "../helpers/tools.ts";
 
@@ -176,4 +177,33 @@ Deno.test("the Grafana dashboard shows every metric, and asks for none that is n
   const shown = new Set(asked);
   assertEquals([...shown].filter((name) => !names.has(name)), []);
   assertEquals([...names].filter((name) => !shown.has(name)).sort(), WITHOUT_PANEL.sort());
+});
+
+/** A dashboard, as far as it is looked at here. */
+interface Dashboard {
+  readonly panels: readonly {
+    readonly id: number;
+    readonly targets: { readonly expr: string }[];
+  }[];
+}
+
+Deno.test({
+  name: "promtool can read every expression of the Grafana dashboard",
+  ignore: tool("promtool") === undefined,
+  fn: () =>
+    withTempDir(async (directory) => {
+      const file = new URL("../../docs/grafana-dashboard.json", import.meta.url);
+      const { panels } = JSON.parse(await Deno.readTextFile(file)) as Dashboard;
+      assertEquals(new Set(panels.map(({ id }) => id)).size, panels.length);
+      const expressions = panels.flatMap(({ targets }) => targets.map(({ expr }) => expr));
+      const rules = expressions.map((expr, at) => ({ record: `expression:${at}`, expr }));
+      const path = `${directory}/rules.json`; // JSON is YAML too
+      await Deno.writeTextFile(path, JSON.stringify({ groups: [{ name: "dashboard", rules }] }));
+      const { code, stdout, stderr } = await new Deno.Command(tool("promtool")!, {
+        args: ["check", "rules", path],
+      }).output();
+      const said = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+      assertEquals(code, 0, said);
+      assertMatch(said, new RegExp(`${expressions.length} rules found`));
+    }),
 });
