@@ -1,23 +1,23 @@
 /**
  * Times as the program writes them: ISO 8601, in UTC, to the millisecond. Most of
  * what is written in a row happened in the same few milliseconds, so the texts of
- * the last ones are kept. Fails only on what is no time.
+ * the last second's are kept. Fails only on what is no time.
  *
  * @module
  */
 
-/** How many texts are kept: those of a second. */
-const MOST_KEPT = 1000;
+/** How many texts are kept: one for each millisecond that a second has, whichever second was there last. */
+const KEPT = 1000;
 
-const kept = new Map<number, string>();
+const times = new Float64Array(KEPT).fill(NaN);
+const texts: string[] = Array.from({ length: KEPT }, () => "");
 
 /** A time, ms since 1970, as ISO 8601. @throws {RangeError} when it is none */
 export function isoTime(ms: number): string {
-  let text = kept.get(ms);
-  if (text === undefined) {
-    text = new Date(ms).toISOString();
-    if (kept.size >= MOST_KEPT) kept.clear();
-    kept.set(ms, text);
-  }
+  const place = Math.abs(Math.trunc(ms)) % KEPT;
+  if (times[place] === ms) return texts[place]!;
+  const text = new Date(ms).toISOString();
+  times[place] = ms;
+  texts[place] = text;
   return text;
 }

@@ -16,13 +16,15 @@ Deno.test("a time is written in ISO 8601, whichever came before it", () => {
   }));
 });
 
-Deno.test("times are right after more of them than are kept", () => {
-  for (let i = 0; i < 2500; i++) isoTime(BEGIN + i);
-  for (const ms of [BEGIN, BEGIN + 1999, BEGIN + 2499]) {
+Deno.test("times of several seconds are told apart, whichever came before", () => {
+  for (const ms of [0, 999, 1000, 0, 2999, 3000, -1, -1000, -1001, 999.9, -0.5]) {
+    assertEquals(isoTime(BEGIN + ms), new Date(BEGIN + ms).toISOString());
     assertEquals(isoTime(ms), new Date(ms).toISOString());
   }
 });
 
 Deno.test("what is no time is refused each time", () => {
-  for (const ms of [NaN, Infinity, LAST + 1, NaN]) assertThrows(() => isoTime(ms), RangeError);
+  for (const ms of [NaN, Infinity, LAST + 1, -Infinity, NaN]) {
+    assertThrows(() => isoTime(ms), RangeError);
+  }
 });
