@@ -32,6 +32,25 @@ function rest(): Promise<void> {
   return lastTurn = lastTurn.then(() => new Promise((resolve) => setTimeout(resolve, REST)));
 }
 
+/** The pace of who waits between its steps for files: now and then it lets the others run as well. */
+export class Pace {
+  #began = performance.now();
+  readonly #signal: AbortSignal | undefined;
+
+  /** Begins; `signal` ends it. */
+  constructor(signal?: AbortSignal) {
+    this.#signal = signal;
+  }
+
+  /** To be waited for before a step. @throws {DOMException} when it was ended by its signal */
+  async keep(): Promise<void> {
+    if (performance.now() - this.#began < SLICE) return;
+    this.#signal?.throwIfAborted();
+    await rest();
+    this.#began = performance.now();
+  }
+}
+
 /** Does something with every item; the collection may change meanwhile as far as its iterator can bear it. */
 export async function inSlices<T>(
   items: Iterable<T>,

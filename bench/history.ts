@@ -11,6 +11,7 @@
 import { ulid } from "@std/ulid";
 import { systemClock } from "../base/clock.ts";
 import { History } from "../history/history.ts";
+import type { Findings } from "../history/messages.ts";
 import type { AcceptedFact } from "../history/story.ts";
 import { accepted, attempt, finished } from "../tests/history/facts.ts";
 import { withTempDir } from "../tests/helpers/temp_dir.ts";
@@ -33,6 +34,26 @@ function message(i: number, id: string): AcceptedFact {
     to: [`user${i}@domain${i % 1000}.example`],
     messageId: `<${i}.20260101@mail.example.org>`,
   });
+}
+
+/** How long nothing else could run. */
+class Pauses {
+  #last = performance.now();
+  #longest = 0;
+  readonly #timer = setInterval(() => this.#look(), 1);
+
+  /** Ends; gives the longest pause, ms. */
+  end(): number {
+    clearInterval(this.#timer);
+    this.#look();
+    return this.#longest;
+  }
+
+  #look(): void {
+    const now = performance.now();
+    this.#longest = Math.max(this.#longest, now - this.#last);
+    this.#last = now;
+  }
 }
 
 await withTempDir(async (directory) => {
@@ -83,16 +104,36 @@ async function search(history: History, { id, from, to, messageId }: AcceptedFac
   await timed("by sender and recipient", () => history.find({ from, to: to[0]!, limit }));
   await timed("by one minute", () => history.find({ since, until, limit }));
   await timed("the newest", () => history.find({ limit }));
+  await timed("refused to an address", () => history.refusals({ to: "bob@example.net", limit }));
+  await timed("failed in half a day", () => history.find({ outcome: "failed", since, limit }));
+  await timed("waiting since half a day", () => history.find({ outcome: "waiting", since, limit }));
+  await timed(
+    "waiting of a sender",
+    () => history.find({ from: "newsletter@example.org", outcome: "waiting", limit }),
+  );
   await timed("what is not there", () => history.find({ to: "nobody@nowhere.example", limit }));
   console.log(`memory: ${(Deno.memoryUsage().rss / 1024 ** 2).toFixed(0)} MiB resident`);
   await history.close();
 }
 
-async function timed(what: string, work: () => Promise<readonly unknown[]>): Promise<void> {
+/** What a search gives: facts, or messages. */
+type Found = readonly unknown[] | Findings;
+
+function countOf(found: Found): string {
+  if (!("messages" in found)) return `${found.length}`;
+  const end = found.lookedBackTo === undefined ? "" : ", and not through,";
+  return `${found.messages.length}${end}`;
+}
+
+async function timed(what: string, work: () => Promise<Found>): Promise<void> {
+  const pauses = new Pauses();
   const start = performance.now();
-  const found = await work();
+  const found = countOf(await work());
   const took = (performance.now() - start).toFixed(1);
-  console.log(`${what.padEnd(25)} ${took.padStart(8)} ms   ${found.length} found`);
+  const longest = pauses.end().toFixed(1);
+  console.log(
+    `${what.padEnd(25)} ${took.padStart(8)} ms   ${found} found   nothing else for ${longest} ms`,
+  );
 }
 
 /** The processor time of this process so far, all threads, ms. */

@@ -7,10 +7,12 @@
  * @module
  */
 import type { Clock } from "../base/clock.ts";
+import { ConcurrencyLimit } from "../base/concurrency_limit.ts";
 import { log } from "../base/log.ts";
+import { Pace } from "../base/slices.ts";
 import { denoWriter, FactFiles, type SegmentWriter } from "./fact_files.ts";
 import type { FactQuery } from "./keys.ts";
-import { type FoundMessage, type MessageFilter, messages } from "./messages.ts";
+import { type Findings, findMessages, type MessageFilter } from "./messages.ts";
 import { newest, storyOf } from "./search.ts";
 import type { RefusedFact, SessionFact, StoryFact, StoryTaker } from "./story.ts";
 
@@ -25,6 +27,8 @@ export interface HistoryOptions {
   readonly clock: Clock;
   /** With less free space than this nothing is written, and the oldest goes; default 128 MiB, twice what the queue keeps free. Octets. */
   readonly reserve?: number;
+  /** How many messages a search looks at before it ends; default 2,000. */
+  readonly mostLooks?: number;
   /** What files are written with; the machine's by default. */
   readonly writer?: SegmentWriter;
 }
@@ -43,15 +47,22 @@ export type SessionQuery = Omit<FactQuery, "messageId"> & {
 
 /** The share of the size that refusals and sessions have. */
 const SESSIONS_SHARE = 0.25;
+/** A look takes about a millisecond. */
+const MOST_LOOKS = 2000;
+/** Searches that go on at once; others wait. */
+const SEARCHES = 2;
 const RESERVE = 128 * 1024 * 1024;
 
 /** The history on disk. */
 export class History implements StoryTaker {
   readonly #mail: FactFiles;
   readonly #sessions: FactFiles;
+  readonly #options: HistoryOptions;
+  readonly #searches = new ConcurrencyLimit(SEARCHES);
   #failed = false;
 
-  private constructor(mail: FactFiles, sessions: FactFiles) {
+  private constructor(options: HistoryOptions, mail: FactFiles, sessions: FactFiles) {
+    this.#options = options;
     this.#mail = mail;
     this.#sessions = sessions;
   }
@@ -62,7 +73,7 @@ export class History implements StoryTaker {
     const series = (name: string, share: number) =>
       FactFiles.open({ ...options, reserve, writer, series: name, size: Math.floor(size * share) });
     const mail = await series("mail", 1 - SESSIONS_SHARE);
-    return new History(mail, await series("sessions", SESSIONS_SHARE));
+    return new History(options, mail, await series("sessions", SESSIONS_SHARE));
   }
 
   /** What it takes on the disk, octets. */
@@ -92,35 +103,40 @@ export class History implements StoryTaker {
   }
 
   /** Accepted messages, the newest first, each with what became of it. */
-  async find({ limit, ...filter }: MessageQuery): Promise<FoundMessage[]> {
-    const found: FoundMessage[] = [];
-    for await (const message of messages(this.#mail, filter)) {
-      if (found.length >= limit) break;
-      found.push(message);
-    }
-    return found;
+  find({ limit, ...filter }: MessageQuery, signal?: AbortSignal): Promise<Findings> {
+    const { mostLooks = MOST_LOOKS } = this.#options;
+    return this.#searches.run(() =>
+      findMessages(this.#mail, filter, { limit, most: mostLooks, pace: new Pace(signal) })
+    );
   }
 
   /** What was refused, the newest first. */
-  refusals(query: SessionQuery): Promise<RefusedFact[]> {
-    return this.#sessionFacts(query, "refused", (fact) => fact.kind === "refused");
+  refusals(query: SessionQuery, signal?: AbortSignal): Promise<RefusedFact[]> {
+    const isOne = (fact: StoryFact) => fact.kind === "refused";
+    return this.#searches.run(() => this.#sessionFacts(query, "refused", isOne, signal));
   }
 
   /** Sessions that are over, the newest first; of these no sender or recipient is known. */
-  sessions(query: Omit<SessionQuery, "from" | "to">): Promise<SessionFact[]> {
-    return this.#sessionFacts(query, "session", (fact) => fact.kind === "session");
+  sessions(
+    query: Omit<SessionQuery, "from" | "to">,
+    signal?: AbortSignal,
+  ): Promise<SessionFact[]> {
+    const isOne = (fact: StoryFact) => fact.kind === "session";
+    return this.#searches.run(() => this.#sessionFacts(query, "session", isOne, signal));
   }
 
   async #sessionFacts<F extends StoryFact>(
     { limit, ...query }: SessionQuery,
     kind: F["kind"],
     isOne: (fact: StoryFact) => fact is F,
+    signal?: AbortSignal,
   ): Promise<F[]> {
     const found: F[] = [];
+    const pace = new Pace(signal);
     for await (const fact of newest(this.#sessions, query, kind)) {
-      if (!isOne(fact)) continue;
-      found.push(fact);
+      await pace.keep();
       if (found.length >= limit) break;
+      if (isOne(fact)) found.push(fact);
     }
     return found;
   }

@@ -6,6 +6,8 @@
  *
  * @module
  */
+import type { Pace } from "../base/slices.ts";
+import { arrivalOf } from "../queue/id.ts";
 import type { FactFiles } from "./fact_files.ts";
 import { fatesOf, type RecipientFate } from "./fates.ts";
 import {
@@ -22,6 +24,9 @@ import type { AcceptedFact, StoryFact } from "./story.ts";
 
 /** Facts of attempts are of the time when these began: an attempt takes no longer than this. ms. */
 const LONGEST_ATTEMPT = 3_600_000;
+
+/** So many times as many messages are found by what happened to them as are looked at. */
+const EVENTS = 10;
 
 /** What messages are looked for. Everything that is given has to hold. */
 export interface MessageFilter extends Omit<FactQuery, "client"> {
@@ -48,27 +53,65 @@ export interface FoundMessage {
   readonly finished?: number;
 }
 
-/** The messages that are looked for, about in the order of their acceptance, the newest first. */
-export async function* messages(
-  files: FactFiles,
-  filter: MessageFilter,
-): AsyncGenerator<FoundMessage> {
-  const seen = new Set<string>();
-  for await (const id of candidates(files, filter)) {
-    if (seen.has(id)) continue;
-    seen.add(id);
-    const facts = await storyOf(files, id, "until finished");
-    const accepted = facts.find((fact) => fact.kind === "accepted");
-    if (accepted === undefined || accepted.at >= (filter.until ?? Infinity)) continue;
-    const recipients = fatesOf(accepted, facts);
-    if (!isWanted({ accepted, recipients, facts }, filter)) continue;
-    yield { accepted, recipients, finished: facts.find(({ kind }) => kind === "finished")?.at };
-  }
+/** What a search found. */
+export interface Findings {
+  /** About in the order of their acceptance, the newest first. */
+  readonly messages: readonly FoundMessage[];
+  /** The acceptance of the last message that was looked at, ms since 1970, where the search ended before it was through. */
+  readonly lookedBackTo?: number;
 }
 
-/** The ids of all that may be looked for, the newest first. */
-async function* candidates(files: FactFiles, filter: MessageFilter): AsyncGenerator<string> {
-  const eventful = [...await eventfulIds(files, filter)].sort();
+/** How far a search goes. */
+export interface SearchExtent {
+  /** Messages to find at most. */
+  readonly limit: number;
+  /** Messages to look at at most. */
+  readonly most: number;
+  readonly pace: Pace;
+}
+
+/** Finds messages. @throws {DOMException} when the pace's signal ends it */
+export async function findMessages(
+  files: FactFiles,
+  filter: MessageFilter,
+  { limit, most, pace }: SearchExtent,
+): Promise<Findings> {
+  const messages: FoundMessage[] = [];
+  const seen = new Set<string>();
+  let last = "";
+  for await (const id of candidates(files, filter, { most, pace })) {
+    if (messages.length >= limit) break;
+    if (seen.has(id)) continue;
+    if (seen.size >= most) return { messages, lookedBackTo: arrivalOf(last) };
+    seen.add(last = id);
+    await pace.keep();
+    const message = await lookAt(files, id, filter);
+    if (message !== undefined) messages.push(message);
+  }
+  return { messages };
+}
+
+/** A message, if it is one that is looked for. */
+async function lookAt(
+  files: FactFiles,
+  id: string,
+  filter: MessageFilter,
+): Promise<FoundMessage | undefined> {
+  const facts = await storyOf(files, id, "until finished");
+  const accepted = facts.find((fact) => fact.kind === "accepted");
+  if (accepted === undefined || accepted.at >= (filter.until ?? Infinity)) return undefined;
+  const recipients = fatesOf(accepted, facts);
+  if (!isWanted({ accepted, recipients, facts }, filter)) return undefined;
+  return { accepted, recipients, finished: facts.find(({ kind }) => kind === "finished")?.at };
+}
+
+/** The ids of all that may be looked for, the newest first, and more than `most` where there are. */
+async function* candidates(
+  files: FactFiles,
+  filter: MessageFilter,
+  extent: Omit<SearchExtent, "limit">,
+): AsyncGenerator<string> {
+  const eventful = [...await eventfulIds(files, filter, extent)].sort();
   if (!leavesTraces(filter.outcome)) {
     const { since = -Infinity } = filter;
     for await (const { id } of newest(files, { ...filter, since: since - PROMPT }, "accepted")) {
@@ -83,13 +126,18 @@ async function* candidates(files: FactFiles, filter: MessageFilter): AsyncGenera
 async function eventfulIds(
   files: FactFiles,
   { to, outcome, since, until = Infinity }: MessageFilter,
+  { most, pace }: Omit<SearchExtent, "limit">,
 ): Promise<Set<string>> {
+  // Of those with the latest events the ones accepted last are looked at.
+  const extent = { most: most * EVENTS, pace };
   const redirected = to === undefined
     ? new Set<string>()
-    : await idsByKeys(files, [redirectionKey(to)], -Infinity, until);
+    : await idsByKeys(files, [redirectionKey(to)], { until, ...extent });
   if (since === undefined && !leavesTraces(outcome)) return redirected;
   const begin = (since ?? -Infinity) - LONGEST_ATTEMPT;
-  return redirected.union(await idsByKeys(files, eventKeys(to), begin, until));
+  return redirected.union(
+    await idsByKeys(files, eventKeys(to), { since: begin, until, ...extent }),
+  );
 }
 
 /** Whether an outcome never comes about without something out of the ordinary. */

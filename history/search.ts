@@ -5,6 +5,7 @@
  *
  * @module
  */
+import type { Pace } from "../base/slices.ts";
 import { arrivalOf, isId } from "../queue/id.ts";
 import type { FactFiles } from "./fact_files.ts";
 import { readFact } from "./fact_text.ts";
@@ -63,18 +64,27 @@ export async function storyOf(
   return facts.sort((a, b) => a.at - b.at);
 }
 
-/** The ids of the facts of these times that have one of the keys, by accident others too. Times in ms since 1970. */
+/** Of which facts ids are wanted, and of how many messages at most. Times in ms since 1970. */
+export interface IdsWanted {
+  readonly since?: number;
+  readonly until: number;
+  readonly most: number;
+  readonly pace: Pace;
+}
+
+/** The ids of the latest facts of these times that have one of the keys, by accident others too. */
 export async function idsByKeys(
   files: FactFiles,
   keys: readonly number[],
-  since: number,
-  until: number,
+  { since = -Infinity, until, most, pace }: IdsWanted,
 ): Promise<Set<string>> {
   const ids = new Set<string>();
-  for (const segment of await files.segments(since, until)) {
+  for (const segment of (await files.segments(since, until)).reverse()) {
     for (const key of keys) {
-      for await (const fact of factsAt(segment, await segment.places([key]))) {
+      for await (const fact of factsAt(segment, (await segment.places([key])).reverse())) {
+        await pace.keep();
         if (fact.at >= since && fact.at < until) ids.add(fact.id);
+        if (ids.size >= most) return ids;
       }
     }
   }

@@ -10,7 +10,8 @@ import type { FindRequest, RefusalsRequest } from "../control/client.ts";
 import { countText, pathText } from "../control/words.ts";
 import type { RecipientFate } from "../history/fates.ts";
 import type { RefusedFact } from "../history/story.ts";
-import { type Context, jsonLine, must, OK, timeWriter } from "./context.ts";
+import type { FindingsAnswer } from "../control/routes/history.ts";
+import { CommandError, type Context, jsonLine, must, OK, timeWriter } from "./context.ts";
 import { type Line, numberOf, valueOf } from "./queue_line.ts";
 import { type Column, tabbedLine, tableLines } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
@@ -34,10 +35,11 @@ export async function searchHistory(line: Line, context: Context): Promise<numbe
   const { client, terminal, now } = context;
   const limit = numberOf(line, "limit", MOST) ?? 100;
   const request = { ...findRequest(line, now), limit };
-  const { messages } = must(await client.find(request));
+  const findings = must(await client.find(request));
+  const { messages } = findings;
   if (line.switches.has("json")) {
     await terminal.lines(messages.map(jsonLine));
-    return OK;
+    return await ended(findings, terminal);
   }
   const isMeant = recipientTest(request);
   const rows = messages.flatMap(({ accepted, recipients }): Found[] => {
@@ -46,7 +48,18 @@ export async function searchHistory(line: Line, context: Context): Promise<numbe
   });
   const found = { rows, count: messages.length, limit, what: "message" };
   await tellFound(found, foundColumns(timeWriter(context)), terminal);
-  return OK;
+  return await ended(findings, terminal);
+}
+
+/** A search that was not gone through with is not taken for one that was. @throws {CommandError} */
+async function ended({ lookedBackTo }: FindingsAnswer, terminal: Terminal): Promise<number> {
+  if (lookedBackTo === undefined) return OK;
+  await terminal.flush();
+  const until = isoTime(lookedBackTo);
+  throw new CommandError(
+    `that was too much to look at: only what was accepted since ${until} was; ` +
+      `--until ${until} goes on from there, --from, --to and --since make it less`,
+  );
 }
 
 async function searchRefusals(line: Line, { client, terminal, now }: Context): Promise<number> {

@@ -4,7 +4,7 @@
  * @module
  */
 import { z } from "zod";
-import type { FoundMessage } from "../../history/messages.ts";
+import type { Findings } from "../../history/messages.ts";
 import type { RefusedFact, SessionFact, StoryFact } from "../../history/story.ts";
 import { fact, messageId, time } from "../answer_schemas.ts";
 import { ipAddress, mailboxPattern, timeText } from "../texts.ts";
@@ -33,7 +33,12 @@ const factOf = <const K extends StoryFact["kind"]>(kind: K) =>
 
 const refusals = z.object({ refusals: z.array(factOf("refused")) }).meta({ id: "Refusals" });
 const sessions = z.object({ sessions: z.array(factOf("session")) }).meta({ id: "Sessions" });
-const findings = z.object({ messages: z.array(found) }).meta({ id: "Findings" });
+const findings = z.object({
+  messages: z.array(found),
+  lookedBackTo: time.optional().describe(
+    "The search ended here, having looked at as many messages as one may; `until` goes on from there",
+  ),
+}).meta({ id: "Findings" });
 const story = z.object({ facts: z.array(fact) }).meta({ id: "Story" });
 
 /** What became of a message, in order. */
@@ -42,9 +47,7 @@ export interface StoryAnswer {
 }
 
 /** The messages that were found. */
-export interface FindingsAnswer {
-  readonly messages: readonly FoundMessage[];
-}
+export type FindingsAnswer = Findings;
 
 /** What was refused. */
 export interface RefusalsAnswer {
@@ -112,9 +115,8 @@ export const HISTORY_ROUTES: readonly Route[] = [
     }),
     body: undefined,
     answers: { "application/json": findings },
-    async handle({ target, query: { from, ...query } }): Promise<FindingsAnswer> {
-      return { messages: await historyOf(target).find({ ...query, from: pathOf(from) }) };
-    },
+    handle: ({ target, query: { from, ...query }, signal }): Promise<FindingsAnswer> =>
+      historyOf(target).find({ ...query, from: pathOf(from) }, signal),
   }),
   route({
     method: "GET",
@@ -132,8 +134,9 @@ export const HISTORY_ROUTES: readonly Route[] = [
     }),
     body: undefined,
     answers: { "application/json": refusals },
-    async handle({ target, query: { from, ...query } }): Promise<RefusalsAnswer> {
-      return { refusals: await historyOf(target).refusals({ ...query, from: pathOf(from) }) };
+    async handle({ target, query: { from, ...query }, signal }): Promise<RefusalsAnswer> {
+      const question = { ...query, from: pathOf(from) };
+      return { refusals: await historyOf(target).refusals(question, signal) };
     },
   }),
   route({
@@ -146,8 +149,8 @@ export const HISTORY_ROUTES: readonly Route[] = [
     query: z.strictObject(SESSION_KEYS),
     body: undefined,
     answers: { "application/json": sessions },
-    async handle({ target, query }): Promise<SessionsAnswer> {
-      return { sessions: await historyOf(target).sessions(query) };
+    async handle({ target, query, signal }): Promise<SessionsAnswer> {
+      return { sessions: await historyOf(target).sessions(query, signal) };
     },
   }),
 ];

@@ -67,10 +67,13 @@ async function toldRig(): Promise<{ rig: Rig; id: string }> {
     refusals: () => Promise.resolve([refused()]),
     sessions: () => Promise.resolve([session()]),
     find: () =>
-      Promise.resolve([{
-        accepted,
-        recipients: [{ address: "b@example.com", outcome: "waiting" as const }],
-      }]),
+      Promise.resolve({
+        messages: [{
+          accepted,
+          recipients: [{ address: "b@example.com", outcome: "waiting" as const }],
+        }],
+        lookedBackTo: 0,
+      }),
   };
   const rig = rigOf({
     history,

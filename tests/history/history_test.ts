@@ -1,11 +1,18 @@
 /** What is told of messages, found again. */
-import { assert, assertEquals, assertLess, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertLess,
+  assertStringIncludes,
+} from "@std/assert";
 import fc from "fast-check";
 import { ulid } from "@std/ulid";
 import { denoWriter, type SegmentWriter } from "../../history/fact_files.ts";
 import { History, type HistoryOptions, type MessageQuery } from "../../history/history.ts";
 import { matches } from "../../history/keys.ts";
 import type { AcceptedFact, StoryFact } from "../../history/story.ts";
+import { arrivalOf } from "../../queue/id.ts";
 import { capturedLog } from "../helpers/captured_log.ts";
 import { withTempDir } from "../helpers/temp_dir.ts";
 import { TestClock } from "../helpers/test_clock.ts";
@@ -21,9 +28,12 @@ interface Place {
   open(change?: Partial<HistoryOptions>): Promise<History>;
 }
 
-async function withHistory(check: (history: History, place: Place) => Promise<void>) {
+async function withHistory(
+  check: (history: History, place: Place) => Promise<void>,
+  options?: Partial<HistoryOptions>,
+) {
   await withPlace(async (place) => {
-    const history = await place.open();
+    const history = await place.open(options);
     try {
       await check(history, place);
     } finally {
@@ -60,7 +70,7 @@ function tell(history: History, count: number, change: Partial<AcceptedFact> = {
 }
 
 async function idsOf(history: History, query: Partial<MessageQuery>): Promise<string[]> {
-  return (await history.find({ limit: 100, ...query })).map(({ accepted }) => accepted.id);
+  return (await history.find({ limit: 100, ...query })).messages.map(({ accepted }) => accepted.id);
 }
 
 Deno.test("a message's story is told as it was, before it is written and after a restart", async () => {
@@ -176,7 +186,7 @@ Deno.test("what became of each recipient is told with the message", async () => 
         reason: "told",
       },
     );
-    const [found] = await history.find({ id: message.id, limit: 1 });
+    const { messages: [found] } = await history.find({ id: message.id, limit: 1 });
     const at = BEGIN + 55;
     const host = "mx1.example.net";
     assertEquals(found!.recipients, [
@@ -188,7 +198,7 @@ Deno.test("what became of each recipient is told with the message", async () => 
     assertEquals(found!.finished, undefined);
     history.take({ kind: "steered", at: BEGIN + 99, id: message.id, action: "remove", by: "api" });
     history.take(finished(message, { at: BEGIN + 100 }));
-    const [done] = await history.find({ id: message.id, limit: 1 });
+    const { messages: [done] } = await history.find({ id: message.id, limit: 1 });
     assertEquals(done!.recipients.map(({ outcome }) => outcome), [
       "delivered",
       "removed",
@@ -214,7 +224,7 @@ Deno.test("refusals and sessions have files of their own, and are found by clien
     assertEquals(await history.refusals({ id: "S1", limit: 9 }), []);
     assertEquals(await history.sessions({ id: "S1", limit: 9 }), [third]);
     assertEquals(await history.sessions({ limit: 9 }), [third]);
-    assertEquals((await history.find({ limit: 9 })).length, 3);
+    assertEquals((await history.find({ limit: 9 })).messages.length, 3);
     assertEquals((await names(directory, ".jsonl")).length, 2);
   });
 });
@@ -230,6 +240,40 @@ Deno.test("sessions of a client do not crowd out what it was refused, nor refusa
     for (let i = 21; i <= 40; i++) history.take({ ...refusal, at: BEGIN + i });
     const [newest, ...rest] = await history.sessions({ client, limit: 1 });
     assertEquals([newest!.id, rest], ["s20", []]);
+  });
+});
+
+Deno.test("a search ends when it has looked at as many messages as it may, says how far it came, and goes on from there", async () => {
+  const mostLooks = 3;
+  await withHistory(async (history) => {
+    const facts = tell(history, 7).toReversed();
+    const ids = facts.map(({ id }) => id);
+    const seen: string[] = [];
+    let until: number | undefined;
+    for (let rounds = 0; rounds < 3; rounds++) {
+      const { messages, lookedBackTo } = await history.find({ limit: 9, until });
+      seen.push(...messages.map(({ accepted }) => accepted.id));
+      until = lookedBackTo;
+    }
+    assertEquals([seen, until], [ids, undefined]);
+    const { messages, lookedBackTo } = await history.find({ limit: 9, outcome: "waiting" });
+    assertEquals([messages, lookedBackTo], [[], arrivalOf(ids[2]!)]);
+    assertEquals((await history.find({ limit: 3 })).lookedBackTo, undefined);
+  }, { mostLooks });
+});
+
+Deno.test("a search that nobody waits for any more ends", async () => {
+  await withHistory(async (history) => {
+    tell(history, 3);
+    const signal = AbortSignal.abort();
+    const clock = performance.now();
+    // It looks at its signal when it has gone on for some time.
+    let error: unknown;
+    while (error === undefined && performance.now() - clock < 10_000) {
+      await history.find({ limit: 9 }, signal).catch((thrown) => error = thrown);
+      tell(history, 100);
+    }
+    assertInstanceOf(error, DOMException);
   });
 });
 
@@ -474,7 +518,7 @@ Deno.test("a message that spans days is told whole", async () => {
       2 * DAY,
       3 * DAY,
     ]);
-    const [found] = await history.find({ to: "bob@example.net", limit: 5 });
+    const { messages: [found] } = await history.find({ to: "bob@example.net", limit: 5 });
     assertEquals(found!.recipients[0]!.reply, "3");
   });
 });
@@ -514,7 +558,10 @@ Deno.test("what is found is what looking at every message finds", async () => {
         for (const each of queries) {
           const expected = told.filter((fact) => matches(fact, each)).reverse();
           const found = await again.find({ ...each, limit: 1000 });
-          assertEquals(found.map(({ accepted }) => accepted.id), expected.map(({ id }) => id));
+          assertEquals(
+            found.messages.map(({ accepted }) => accepted.id),
+            expected.map(({ id }) => id),
+          );
         }
         await again.close();
       });
@@ -627,7 +674,7 @@ Deno.test("redirected mail is found under both addresses, and waits at neither o
     }
     assertEquals(await idsOf(history, { to: "eve@example.net", ...later }), []);
     assertEquals(await idsOf(history, { outcome: "waiting" }), []);
-    const [found] = await history.find({ to: "carol@example.com", limit: 1 });
+    const { messages: [found] } = await history.find({ to: "carol@example.com", limit: 1 });
     assertEquals(found!.recipients.map(({ address, formerly }) => [address, formerly]), [
       ["eve@example.net", undefined],
       ["carol@example.com", ["bob@example.net"]],

@@ -24,7 +24,7 @@ Deno.test("a message that is delivered and gone is found with its story after th
       assertEquals((await server.outcome()).kind, "delivered");
     }
     const history = await historyOf(spool);
-    const [found] = await history.find({ to: "*@example.net", limit: 2 });
+    const { messages: [found] } = await history.find({ to: "*@example.net", limit: 2 });
     assertEquals(found!.accepted.id, id);
     assertEquals(found!.recipients.map(({ outcome }) => outcome), ["delivered"]);
     const kinds = (await history.story(id)).map(({ kind }) => kind);
@@ -40,7 +40,7 @@ Deno.test("a server without a history leaves none", async () => {
       await server.send({ from: "alice@example.org", to: "bob@example.net", content: "x" });
     }
     const history = await historyOf(spool);
-    assertEquals(await history.find({ limit: 2 }), []);
+    assertEquals(await history.find({ limit: 2 }), { messages: [] });
     await history.close();
   });
 });
