@@ -53,13 +53,7 @@ export function apiOf(target: ControlTarget, admission: Admission): Hono {
   }
   allowOnly(app);
   app.notFound((c) => problemResponse(new Problem("not_found", `there is no ${c.req.path}`)));
-  app.onError((error) => {
-    const problem = problemOf(error);
-    const headers: HeadersInit = problem.code === "unauthorized"
-      ? { "www-authenticate": "Bearer" }
-      : {};
-    return problemResponse(problem, headers);
-  });
+  app.onError((error) => problemResponse(problemOf(error)));
   return app;
 }
 

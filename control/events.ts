@@ -22,7 +22,7 @@ const QUIET_INTERVALS = 60;
 /** Pieces that wait for a reader. */
 const MOST_WAITING = 4;
 
-/** Listeners at once: other requests need connections too. */
+/** Listeners at once at one end of the API: other requests need connections there too. */
 const MOST_LISTENERS = 24;
 
 /** What is listened to. */
@@ -38,24 +38,27 @@ export type Wanted = (fact: StoryFact) => boolean;
 /** Those who listen to one server. */
 export class Audience {
   readonly #source: EventSource;
-  #listeners = 0;
+  /** How many there are by the end of the API where they listen: those at one leave room at the others. */
+  readonly #listeners = new Map<string, number>();
 
   constructor(source: EventSource) {
     this.#source = source;
   }
 
   /**
-   * The events from now on, until the signal is aborted or nobody reads them any more.
+   * The events from now on, until the signal is aborted or nobody reads them any more,
+   * for one who asks at the end of the API that `by` names, see {@linkcode Admission}.
    *
    * @throws {Problem} when there are too many who listen
    */
-  listen(wanted: Wanted, signal: AbortSignal): ReadableStream<Uint8Array> {
-    if (this.#listeners >= MOST_LISTENERS) {
-      throw new Problem("not_available", `there are ${MOST_LISTENERS} listeners already`);
+  listen(wanted: Wanted, signal: AbortSignal, by: string): ReadableStream<Uint8Array> {
+    const others = this.#listeners.get(by) ?? 0;
+    if (others >= MOST_LISTENERS) {
+      throw new Problem("overloaded", `there are ${MOST_LISTENERS} listeners already`);
     }
-    this.#listeners++;
+    this.#listeners.set(by, others + 1);
     let listener: EventListener | undefined;
-    const over = () => void this.#listeners--;
+    const over = () => void this.#listeners.set(by, this.#listeners.get(by)! - 1);
     return new ReadableStream<Uint8Array>({
       start: (out) => {
         listener = new EventListener({ ...this.#source, wanted, out, over });

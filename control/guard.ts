@@ -27,14 +27,16 @@ const OWN_SITES: ReadonlySet<string> = new Set(["same-origin", "none"]);
 
 /** Lets a request pass. @throws {Problem} `wrong_host`, `forbidden` or, unless it is open to all, `unauthorized` */
 export function admit(request: Request, { token, hostname }: Admission, open: boolean): void {
-  checkHost(request, hostname);
+  checkHost(request.headers.get("host") ?? "", hostname);
+  // A target that is a whole URL counts for more than the field (RFC 9112 §3.2.2).
+  checkHost(new URL(request.url).host, hostname);
   if (!SAFE_METHODS.has(request.method)) checkOrigin(request);
   if (token !== undefined && !open) checkToken(request.headers.get("authorization"), token);
 }
 
 /** A page can make a name of its own mean our address, but not an address or `localhost`. */
-function checkHost({ headers }: Request, hostname: string | undefined): void {
-  const name = hostIn(headers.get("host") ?? "");
+function checkHost(field: string, hostname: string | undefined): void {
+  const name = hostIn(field);
   if (name === "localhost" || name === hostname?.toLowerCase() || isIP(name) !== 0) return;
   throw new Problem("wrong_host", "this server is asked for by its address or its own name", {
     key: "Host",

@@ -7,23 +7,14 @@
  * @module
  */
 import { createServer, type RequestListener, type Server } from "node:http";
-import type { Socket } from "node:net";
 import { encode } from "../base/bytes.ts";
 import { log } from "../base/log.ts";
+import { Connections, type ConnectionTally } from "./connections.ts";
+import { Problem, problemResponse } from "./problem.ts";
 
 /** Gives the answer to a request. Never throws. */
 export type Fetch = (request: Request) => Response | Promise<Response>;
 
-/** What has come to a place where the API listens. */
-export interface ConnectionTally {
-  /** Connections that are open. */
-  readonly open: number;
-  /** How many were too many. */
-  readonly refused: number;
-}
-
-/** Connections at once; more are closed without an answer. */
-const MOST_CONNECTIONS = 64;
 /** Octets. */
 const LARGEST_HEADER = 16 * 1024;
 /** For a whole header section, ms. */
@@ -47,17 +38,21 @@ export class ControlListenError extends Error {
 /** One place where the API listens. */
 export class ControlListener {
   readonly #server: Server;
+  readonly #connections: Connections;
   readonly #load: () => Promise<Fetch>;
   readonly #underWay = new Set<Promise<unknown>>();
   #listener: Promise<RequestListener> | undefined;
-  #open = 0;
-  #refused = 0;
 
   private constructor(load: () => Promise<Fetch>) {
     this.#load = load;
-    const options = { maxHeaderSize: LARGEST_HEADER, connectionsCheckingInterval: 1000 };
+    const options = {
+      maxHeaderSize: LARGEST_HEADER,
+      connectionsCheckingInterval: 1000,
+      // Answered below, as all that cannot be.
+      requireHostHeader: false,
+    };
     this.#server = createServer(options, (request, response) => this.#answer(request, response));
-    this.#server.on("connection", (socket) => this.#count(socket));
+    this.#connections = new Connections(this.#server);
     this.#server.headersTimeout = HEADER_TIMEOUT;
     this.#server.requestTimeout = REQUEST_TIMEOUT;
   }
@@ -112,7 +107,7 @@ export class ControlListener {
 
   /** Its connections. */
   get tally(): ConnectionTally {
-    return { open: this.#open, refused: this.#refused };
+    return this.#connections.tally;
   }
 
   /** Listens no more, breaks off what is open, and waits until nothing is being done for a request. Never throws. */
@@ -128,16 +123,6 @@ export class ControlListener {
     while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
   }
 
-  /** The runtime's own bound (`maxConnections`) does not tell whom it turned away. */
-  #count(socket: Socket): void {
-    if (this.#open >= MOST_CONNECTIONS) {
-      this.#refused++;
-      return void socket.destroy();
-    }
-    this.#open++;
-    socket.once("close", () => this.#open--);
-  }
-
   #listen(where: { path: string } | { host: string; port: number }): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#server.once("error", reject);
@@ -150,6 +135,7 @@ export class ControlListener {
   }
 
   async #answer(...[request, response]: Parameters<RequestListener>): Promise<void> {
+    if (!this.#connections.admit(request, response)) return;
     try {
       this.#listener ??= this.#prepare();
       (await this.#listener)(request, response);
@@ -166,7 +152,7 @@ export class ControlListener {
       this.#load(),
     ]);
     const tracked = (request: Request) => this.#track(Promise.resolve(fetch(request)));
-    return getRequestListener(tracked, { overrideGlobalObjects: false });
+    return getRequestListener(tracked, { overrideGlobalObjects: false, errorHandler: misread });
   }
 
   #track<T>(work: Promise<T>): Promise<T> {
@@ -175,6 +161,12 @@ export class ControlListener {
     work.then(over, over);
     return work;
   }
+}
+
+/** What to answer to a request that has no URL: its Host field or its target is none. */
+function misread(): Response {
+  const problem = new Problem("bad_request", "the Host field or the path cannot be read");
+  return problemResponse(problem, { connection: "close" });
 }
 
 /** Removes a socket that its server left behind, and nothing else. */

@@ -12,7 +12,10 @@ export type ProblemCode =
   | "unauthorized"
   | "forbidden"
   | "not_found"
+  | "timeout"
   | "method_not_allowed"
+  | "header_too_large"
+  | "overloaded"
   | "busy"
   | "bad_configuration"
   | "too_large"
@@ -30,13 +33,16 @@ const STATUSES: Readonly<Record<ProblemCode, number>> = {
   forbidden: 403,
   not_found: 404,
   method_not_allowed: 405,
+  timeout: 408,
   busy: 409,
   bad_configuration: 409,
   too_large: 413,
   unsupported_media_type: 415,
   wrong_host: 421,
+  header_too_large: 431,
   internal: 500,
   not_available: 503,
+  overloaded: 503,
   no_space: 507,
   unreachable: 0,
 };
@@ -85,9 +91,17 @@ export class Problem extends Error {
   }
 }
 
+/** The fields that go with a problem by its kind: what to show, and when to ask again (s). */
+export function problemHeaders({ code }: Problem): Record<string, string> {
+  if (code === "unauthorized") return { "www-authenticate": "Bearer" };
+  if (code === "overloaded") return { "retry-after": "1" };
+  return {};
+}
+
 /** A problem as an answer. */
-export function problemResponse(problem: Problem, headers: HeadersInit = {}): Response {
-  return Response.json(problem.body, { status: problem.status, headers });
+export function problemResponse(problem: Problem, headers: Record<string, string> = {}): Response {
+  const own = { ...problemHeaders(problem), ...headers };
+  return Response.json(problem.body, { status: problem.status, headers: own });
 }
 
 /** Every code that is sent, with its status. */

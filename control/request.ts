@@ -13,8 +13,6 @@ import type { OctetsBody, Route } from "./route.ts";
 /** The largest JSON that is read, octets: 10,000 ids fit. */
 export const LARGEST_JSON = 1024 * 1024;
 
-const EMPTY = new ReadableStream<Uint8Array>({ start: (controller) => controller.close() });
-
 /** A value as a schema has it. @throws {Problem} */
 export function checked<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
   const result = schema.safeParse(value);
@@ -47,10 +45,24 @@ export async function bodyOf(request: Request, route: Route): Promise<unknown> {
   if (route.body === undefined) return undefined;
   if (isOctets(route.body)) {
     checkType(request, route.body.octets);
-    return request.body ?? EMPTY;
+    return octetsOf(request);
   }
   checkType(request, "application/json");
-  return checked(route.body, jsonIn(await readBounded(request.body ?? EMPTY)));
+  return checked(route.body, jsonIn(await readBounded(octetsOf(request))));
+}
+
+/** The octets of a body. A client that breaks off, or sends no chunks for chunks, is no failure of ours. */
+function octetsOf({ body }: Request): ReadableStream<Uint8Array> {
+  return ReadableStream.from(body === null ? [] : wholeOf(body));
+}
+
+/** @throws {Problem} when it does not come to its end */
+async function* wholeOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of body) yield chunk;
+  } catch {
+    throw new Problem("bad_request", "the body did not come to its end");
+  }
 }
 
 /** Whether a route takes octets and not JSON. */

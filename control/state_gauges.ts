@@ -6,7 +6,7 @@
  */
 import { Gauge, type Sample } from "../base/metrics.ts";
 import type { Footprint, Queue } from "../queue/queue.ts";
-import type { ConnectionTally } from "./listener.ts";
+import type { ConnectionTally } from "./connections.ts";
 import { NOT_READY_CODES, type NotReady } from "./target.ts";
 
 const API_ENDS = ["socket", "api", "web"] as const;

@@ -117,7 +117,7 @@ export class Inbox {
   async waitFor(query: InboxQuery, wait: number, signal: AbortSignal): Promise<InboxEntry[]> {
     if (wait === 0) return await this.find(query);
     if (this.#waiters >= MOST_WAITERS) {
-      throw new Problem("not_available", `${MOST_WAITERS} wait for messages already`);
+      throw new Problem("overloaded", `${MOST_WAITERS} wait for messages already`);
     }
     this.#waiters++;
     const { stories } = this.#options;

@@ -30,10 +30,10 @@ export const EVENT_ROUTES: readonly Route[] = [
     body: undefined,
     answers: { "text/event-stream": "text" },
     endless: true,
-    handle({ target, query: { kinds, id }, signal }) {
+    handle({ target, by, query: { kinds, id }, signal }) {
       const wanted = (fact: StoryFact) =>
         (kinds === undefined || kinds.has(fact.kind)) && (id === undefined || fact.id === id);
-      return new Response(target.audience.listen(wanted, signal), {
+      return new Response(target.audience.listen(wanted, signal, by), {
         headers: { "content-type": "text/event-stream" },
       });
     },

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { decode } from "../../base/bytes.ts";
-import { Problem } from "../../control/problem.ts";
+import { Problem, problemResponse } from "../../control/problem.ts";
 import { accepted, finished } from "../history/facts.ts";
 import { type Rig, rigOf } from "./rig.ts";
 
@@ -22,7 +22,8 @@ async function nextPiece(
 
 Deno.test("of more facts than are sent at a time the rest is counted as missed", async () => {
   const rig = rigOf();
-  const reader = rig.target.audience.listen(() => true, new AbortController().signal).getReader();
+  const reader = rig.target.audience.listen(() => true, new AbortController().signal, "api")
+    .getReader();
   assertEquals(await nextPiece(reader), { facts: 0, missed: 0 });
   tell(rig, 73);
   rig.clock.advance(INTERVAL);
@@ -36,7 +37,8 @@ Deno.test("of more facts than are sent at a time the rest is counted as missed",
 
 Deno.test("for who does not read only a few pieces are kept, and the rest is counted", async () => {
   const rig = rigOf();
-  const reader = rig.target.audience.listen(() => true, new AbortController().signal).getReader();
+  const reader = rig.target.audience.listen(() => true, new AbortController().signal, "api")
+    .getReader();
   for (let i = 0; i < 100; i++) {
     tell(rig, 10);
     rig.clock.advance(INTERVAL);
@@ -50,15 +52,17 @@ Deno.test("for who does not read only a few pieces are kept, and the rest is cou
   await reader.cancel();
 });
 
-Deno.test("who listens too many is told so, until another leaves", async () => {
+Deno.test("who listens too many is told so, until another leaves; at the other ends there is room", async () => {
   const { target, clock } = rigOf();
   const ends = Array.from({ length: 24 }, () => new AbortController());
-  for (const { signal } of ends) target.audience.listen(() => true, signal);
-  const one = () => target.audience.listen(() => true, new AbortController().signal);
-  assertThrows(one, Problem, "24 listeners");
+  for (const { signal } of ends) target.audience.listen(() => true, signal, "api");
+  const one = (by: string) => target.audience.listen(() => true, new AbortController().signal, by);
+  const problem = assertThrows(() => one("api"), Problem, "24 listeners");
+  const { status, headers } = problemResponse(problem);
+  assertEquals([status, headers.get("retry-after")], [503, "1"]);
+  await one("socket").cancel();
   ends[0]!.abort();
-  const last = one();
-  await last.cancel();
+  await one("api").cancel();
   for (const end of ends) end.abort();
   assertEquals(clock.timers, 0);
 });

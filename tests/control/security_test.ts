@@ -1,9 +1,6 @@
 /** What the API refuses, and that what it answers cannot be misused. */
-import { assert, assertEquals, assertMatch, assertNotMatch } from "@std/assert";
-import { ControlListener } from "../../control/listener.ts";
-import { apiOf } from "../../control/api.ts";
+import { assertEquals, assertMatch, assertNotMatch } from "@std/assert";
 import { capturedLog } from "../helpers/captured_log.ts";
-import { until } from "../helpers/waiting.ts";
 import { put } from "../queue/fixtures.ts";
 import { rigOf } from "./rig.ts";
 
@@ -184,52 +181,4 @@ Deno.test("a handler that fails gets 500, its stack is in the log and not in the
   const [{ properties }] = records as [typeof records[0]];
   assertMatch(String((properties.error as Error).stack), /a secret reason[^]*security_test\.ts/);
   assertEquals((await ask("/v1/queue")).status, 200);
-});
-
-Deno.test("connections are bounded, and a request that does not come to its end is given up", async () => {
-  const { target } = rigOf();
-  const app = apiOf(target, { by: "api" });
-  const where = { hostname: "127.0.0.1", port: 0 };
-  const listener = await ControlListener.onTcp(
-    where,
-    () => Promise.resolve((r: Request) => app.fetch(r)),
-  );
-  const port = listener.port!;
-  const connections = await Promise.all(Array.from({ length: 64 }, () => Deno.connect({ port })));
-  for (const one of connections) {
-    await one.write(new TextEncoder().encode("GET /healthz HTTP/1.1\r\n"));
-  }
-  const late = await Deno.connect({ port });
-  const end = await late.read(new Uint8Array(1)).catch(() => null);
-  assertEquals(end, null);
-  assertEquals(listener.tally, { open: 64, refused: 1 });
-  late.close();
-  for (const one of connections) one.close();
-  await until(() => listener.tally.open === 0);
-  await listener.close();
-});
-
-Deno.test("a header section that is too large, and bodies of two lengths, get no answer to what they hold", async () => {
-  const { target } = rigOf();
-  const app = apiOf(target, { by: "api" });
-  const where = { hostname: "127.0.0.1", port: 0 };
-  const listener = await ControlListener.onTcp(
-    where,
-    () => Promise.resolve((r: Request) => app.fetch(r)),
-  );
-  const head = "POST /v1/queue/actions HTTP/1.1\r\nHost: localhost\r\n";
-  for (
-    const rest of [
-      `X: ${"a".repeat(20_000)}\r\n\r\n`,
-      "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
-      "Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
-    ]
-  ) {
-    using connection = await Deno.connect({ port: listener.port! });
-    await connection.write(new TextEncoder().encode(head + rest));
-    const answer = await new Response(connection.readable).text();
-    assertMatch(answer, /^HTTP\/1\.1 4\d\d /);
-    assert(!answer.includes(" 200 "), answer);
-  }
-  await listener.close();
 });
