@@ -1,16 +1,19 @@
 /**
  * Whether looking at a long queue is quick, and whether mail notices: a server on a
  * spool in which so many deferred messages wait for 1,000 domains. It is asked over
- * its socket, alone: how long each answer takes, and how long another client waits
- * for a reply meanwhile. Then it relays fresh mail in rounds, by turns with and
- * without somebody who asks so often; the ratios are those of neighbouring rounds.
- * Fails with a line that says what is missing or what the server answered.
+ * its socket and its page, alone: how long each answer takes, and how long another
+ * client waits for a reply meanwhile. Then it relays fresh mail in rounds, by turns with
+ * and without those who look on: an administrator who asks so often, and an open page,
+ * which listens to events and renews itself twice a second. The ratios are those of
+ * neighbouring rounds. Fails with a line that says what is missing or what the server
+ * answered.
  *
  * `deno run -A bench/control.ts [--waiting 100000] [--messages 3000] [--rounds 10] [--every 1000]`
  *
  * @module
  */
 import { parseArgs } from "@std/cli/parse-args";
+import { freePort } from "../tests/helpers/free_port.ts";
 import { withTempDir } from "../tests/helpers/temp_dir.ts";
 import { NextHop, sendTo, SESSIONS, SIZE } from "./growth/mail.ts";
 import { MeasuredServer } from "./growth/measured_server.ts";
@@ -30,8 +33,17 @@ const QUESTIONS = [
   "/v1/queue?recipient=*77@*",
   "/v1/queue/summary",
 ] as const;
-/** What somebody who looks at the queue asks again and again. */
+/** What an administrator who looks at the queue asks again and again. */
 const LOOKED_AT: readonly string[] = [QUESTIONS[0], QUESTIONS[4]];
+
+/** Where the page is. */
+const WEB = `127.0.0.1:${freePort("127.0.0.1")}`;
+/** Its views. */
+const VIEWS = [`http://${WEB}/`, `http://${WEB}/queue`] as const;
+/** What an open page listens to. */
+const EVENTS = `http://${WEB}/v1/events?kinds=accepted,attempt,steered,finished,waits`;
+/** How often it renews itself while something happens, ms. */
+const RENEWED_EVERY = 500;
 
 const args = parseArgs(Deno.args, { string: ["waiting", "messages", "rounds", "every"] });
 const waiting = Number(args.waiting ?? 100_000);
@@ -43,7 +55,7 @@ function socketOf(spool: string): string {
   return `${spool}/control.sock`;
 }
 
-/** Asks over the socket. */
+/** Asks: paths over the socket, and the page by its address. */
 class Asker implements Disposable {
   readonly #client: Deno.HttpClient;
 
@@ -55,7 +67,9 @@ class Asker implements Disposable {
   /** Gives how long the answer took, ms. */
   async ask(question: string): Promise<number> {
     const begin = performance.now();
-    const response = await fetch(`http://localhost${question}`, { client: this.#client });
+    const response = question.startsWith("/")
+      ? await fetch(`http://localhost${question}`, { client: this.#client })
+      : await fetch(question);
     const answer = await response.text();
     if (!response.ok) throw new Error(`${question}: ${answer}`);
     return performance.now() - begin;
@@ -71,12 +85,13 @@ async function measureAnswers(spool: string, asker: Asker): Promise<void> {
   console.log(`  the very first list took ${(await asker.ask(QUESTIONS[0])).toFixed(0)} ms`);
   const alone = await waitsWhile(spool, () => new Promise((resolve) => setTimeout(resolve, 2000)));
   console.log(`  another client waits ${waits(alone)} while nobody asks`);
-  for (const question of QUESTIONS) {
+  for (const question of [...QUESTIONS, ...VIEWS]) {
     const took: number[] = [];
     const others = await waitsWhile(spool, async () => {
       for (let i = 0; i < ASKED; i++) took.push(await asker.ask(question));
     });
-    console.log(`  ${question.padEnd(40)} ${waits(took)}; another client waits ${waits(others)}`);
+    const shown = question.replace(`http://${WEB}`, "page ");
+    console.log(`  ${shown.padEnd(40)} ${waits(took)}; another client waits ${waits(others)}`);
   }
 }
 
@@ -112,7 +127,7 @@ interface Round {
 async function measureRelaying(server: MeasuredServer, hop: NextHop, asker: Asker): Promise<void> {
   console.log(
     `relaying ${messages} messages of ${SIZE} octets, ${SESSIONS} sessions; ` +
-      `${rounds} rounds each, with and without a question every ${every} ms`,
+      `${rounds} rounds each, with and without an open page and a question every ${every} ms`,
   );
   for (let i = 0; i < 2; i++) await round(server, hop);
   const found: { without: Round; asked: Round }[] = [];
@@ -150,31 +165,58 @@ async function round(
   };
 }
 
-/** Asks by turns until it is told to end; tells how long each answer took. */
+/** An administrator and an open page, until they are told to end; tells how long each answer took. */
 async function lookOn(asker: Asker, end: AbortSignal, took: number[]): Promise<void> {
+  await Promise.all([
+    askOn(asker, LOOKED_AT, every, end, took),
+    askOn(asker, VIEWS.slice(0, 1), RENEWED_EVERY, end, took),
+    listen(end),
+  ]);
+}
+
+/** Asks by turns, with a pause after each answer. */
+async function askOn(
+  asker: Asker,
+  questions: readonly string[],
+  pause: number,
+  end: AbortSignal,
+  took: number[],
+): Promise<void> {
   for (let i = 0; !end.aborted; i++) {
-    took.push(await asker.ask(LOOKED_AT[i % LOOKED_AT.length]!));
+    took.push(await asker.ask(questions[i % questions.length]!));
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, every);
+      const timer = setTimeout(resolve, pause);
       end.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
     });
+  }
+}
+
+/** Listens to what happens, until it is told to end. */
+async function listen(signal: AbortSignal): Promise<void> {
+  const { body } = await fetch(EVENTS);
+  try {
+    // Ended by the pipe: a body whose request is aborted may leave it waiting.
+    await body!.pipeTo(new WritableStream(), { signal });
+  } catch (error) {
+    if (!signal.aborted) throw error;
   }
 }
 
 function report(what: string, pairs: readonly (readonly [number, number])[]): void {
   const middle = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1]!;
   const [without, asked] = [middle(pairs.map(([a]) => a)), middle(pairs.map(([, b]) => b))];
-  const ratio = middle(pairs.map(([a, b]) => b / a));
+  const ratios = pairs.map(([a, b]) => b / a).sort((a, b) => a - b);
+  const at = (part: number) => ratios[Math.round(part * (ratios.length - 1))]!.toFixed(3);
   console.log(
     `  ${what.padEnd(22)} ${without.toPrecision(4)} without, ${asked.toPrecision(4)} with; ` +
-      `${ratio.toFixed(3)} × (median of the pairs)`,
+      `${at(0.5)} × (median of the pairs; half of them ${at(0.25)} to ${at(0.75)})`,
   );
 }
 
 await withTempDir(async (spool) => {
   fillSpool(spool, waiting, DOMAINS);
   await using hop = new NextHop();
-  await using server = new MeasuredServer(spool, hop.flags);
+  await using server = new MeasuredServer(spool, [...hop.flags, `--web=${WEB}`]);
   await server.said("all waiting mail is known");
   using asker = new Asker(socketOf(spool));
   await measureAnswers(spool, asker);
