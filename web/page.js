@@ -116,6 +116,9 @@ function listen() {
 
 /* Actions */
 
+/** Where something is typed or chosen. */
+const FIELDS = "select, input";
+
 let asked;
 
 document.addEventListener("click", (event) => {
@@ -132,14 +135,16 @@ function ask(button) {
   find("ask-confirm").className = button.classList.contains("danger") ? "danger" : "primary";
   find("ask-fields").replaceChildren(...JSON.parse(asked.fields ?? "[]").map(fieldOf));
   find("ask").showModal();
-  (find("ask-fields").querySelector("input") ?? find("ask-confirm")).focus();
+  (find("ask-fields").querySelector(FIELDS) ?? find("ask-confirm")).focus();
 }
 
-function fieldOf({ name, label, value = "", hint = "", required = false }) {
+function fieldOf({ name, label, value = "", hint = "", required = false, choices }) {
   const id = `ask-${name}`;
   const row = document.createElement("p");
   const title = Object.assign(document.createElement("label"), { htmlFor: id, textContent: label });
-  const input = Object.assign(document.createElement("input"), { id, name, value, required });
+  const input = document.createElement(choices ? "select" : "input");
+  for (const { value, text } of choices ?? []) input.append(new Option(text, value));
+  Object.assign(input, { id, name, required }, choices ? {} : { value });
   const note = Object.assign(document.createElement("small"), { textContent: hint });
   row.append(title, input, note);
   return row;
@@ -176,13 +181,17 @@ async function act({ method, path, body, said }) {
   }
 }
 
-/** What was typed into the dialog. */
+/** What was typed and chosen in the dialog, under the names that the body has for it. */
 function given() {
+  const fields = [...find("ask-fields").querySelectorAll(FIELDS)];
+  const typed = new Map(fields.map(({ name, value }) => [name, value.trim()]));
   const values = {};
-  for (const { name, value } of find("ask-fields").querySelectorAll("input")) {
-    if (name.endsWith("[]")) {
+  for (const [name, value] of typed) {
+    const [place, part] = name.split(".");
+    if (part === "new") values[place] = { [typed.get(`${place}.old`)]: value };
+    else if (name.endsWith("[]")) {
       values[name.slice(0, -2)] = value.split(",").map((one) => one.trim()).filter(Boolean);
-    } else if (value !== "") values[name] = value;
+    } else if (part === undefined && value !== "") values[name] = value;
   }
   return values;
 }

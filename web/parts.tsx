@@ -42,12 +42,17 @@ export const StateBadge: FC<{ state: MessageState }> = ({ state }) => (
 
 /** A text that is to be given with an action. */
 export interface Field {
-  /** Its place in the body: `nextHop`, or `to[]` for a list with commas. */
+  /**
+   * Its place in the body: `nextHop`, `to[]` for a list with commas, or `recipients.old`
+   * and `recipients.new` for an object with what is new by what it replaces.
+   */
   readonly name: string;
   readonly label: string;
   readonly value?: string;
   readonly hint?: string;
   readonly required?: boolean;
+  /** What there is to choose from; absent where a text is typed. */
+  readonly choices?: readonly { readonly value: string; readonly text: string }[];
 }
 
 /** What a button does. */

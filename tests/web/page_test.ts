@@ -164,6 +164,27 @@ browserTest(
 );
 
 browserTest(
+  "one recipient of several is replaced, and what is no mailbox is refused",
+  { hold: true },
+  async (watched) => {
+    const to = ["b@one.test", "c@two.test"];
+    const { id } = await watched.server.send({ from: "a@our.test", to, content: CONTENT });
+    const page = await watched.open(`/message/${id}`);
+    await page.getByRole("button", { name: "Change recipient" }).click();
+    await page.getByLabel("Instead of").selectOption("c@two.test");
+    await page.getByLabel("New recipient").fill("nobody");
+    await page.keyboard.press("Enter");
+    await page.getByRole("alert").filter({ hasText: /recipients/ }).waitFor();
+    await page.getByLabel("New recipient").fill(" d@three.test ");
+    await confirm(page);
+    await page.locator(".recipients", { hasText: "d@three.test" }).waitFor();
+    const shown = await page.locator(".recipients .mailbox").allInnerTexts();
+    assertEquals(shown, ["b@one.test", "d@three.test"]);
+    assertEquals(watched.strayed, []);
+  },
+);
+
+browserTest(
   "the list is filtered, and a filter that is none is explained",
   { hold: true },
   async (watched) => {

@@ -13,7 +13,16 @@ import { type StoryText, storyText } from "../../control/story_text.ts";
 import { sizeText } from "../../control/words.ts";
 import type { StoryFact } from "../../history/story.ts";
 import type { View } from "../app.tsx";
-import { type Action, ActionButton, Mailbox, Nothing, Peer, StateBadge, When } from "../parts.tsx";
+import {
+  type Action,
+  ActionButton,
+  type Field,
+  Mailbox,
+  Nothing,
+  Peer,
+  StateBadge,
+  When,
+} from "../parts.tsx";
 import type { Site } from "../site.ts";
 import { exactTime, shown } from "../words.ts";
 
@@ -88,7 +97,8 @@ const Controls: FC<{ details: QueuedDetails }> = ({ details }) => (
   </div>
 );
 
-function actionsFor({ id, held, envelope: { reversePath } }: QueuedDetails): Action[] {
+function actionsFor(details: QueuedDetails): Action[] {
+  const { id, held, envelope: { reversePath } } = details;
   const steer = (action: string) => ({
     method: "POST" as const,
     path: "/v1/queue/actions",
@@ -106,6 +116,15 @@ function actionsFor({ id, held, envelope: { reversePath } }: QueuedDetails): Act
       fields: [{ name: "nextHop", label: "Next hop", hint: "HOST or HOST:PORT", required: true }],
     },
     {
+      ...{
+        label: "Change recipient",
+        ...steer("redirect"),
+        said: "It goes there, and is due now.",
+      },
+      question: "Send it to somebody else?",
+      fields: recipientFields(details),
+    },
+    {
       ...{ label: "Bounce", ...steer("bounce"), danger: true, said: "It is given up." },
       question: `Give it up? ${sender}`,
       fields: [{ name: "reason", label: "Reason", hint: "One line, for its sender" }],
@@ -114,6 +133,19 @@ function actionsFor({ id, held, envelope: { reversePath } }: QueuedDetails): Act
       ...{ label: "Remove", ...steer("remove"), danger: true, said: "It is removed." },
       question: "Remove it? Nobody is told.",
     },
+  ];
+}
+
+/** Which of those that wait, and who instead. */
+function recipientFields({ recipients }: QueuedDetails): Field[] {
+  const waiting = recipients.filter(({ status }) => status === "waiting");
+  const choices = waiting.slice(0, MOST_RECIPIENTS).map(({ address }) => ({
+    value: address,
+    text: shown(address),
+  }));
+  return [
+    { name: "recipients.old", label: "Instead of", choices },
+    { name: "recipients.new", label: "New recipient", hint: "MAILBOX@DOMAIN", required: true },
   ];
 }
 
