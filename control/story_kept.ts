@@ -19,7 +19,7 @@ export function keptFacts({ id, arrived, size, envelope, history }: KeptMessage)
   const accepted: AcceptedFact = {
     ...{ kind: "accepted", at: arrived, id, took: 0, client, from, to, size },
     decisions: [],
-    ...(client.address === "" && { origin: "send" }),
+    ...(client.address === "" && { origin: "unknown" }),
   };
   const attempts = history.map(({ recipients, tls, ...attempt }): AttemptFact => ({
     ...{ kind: "attempt", id, ...attempt },

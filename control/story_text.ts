@@ -130,6 +130,7 @@ const ORIGINS: Readonly<Record<NonNullable<AcceptedFact["origin"]>, string>> = {
   notice: "this server: a notification",
   import: "an operator, as a file",
   "capture release": "an operator, who released a captured message",
+  unknown: "no client; why it was queued here is not recorded",
 };
 
 function acceptedText(fact: AcceptedFact): Told {

@@ -35,8 +35,8 @@ export interface AcceptedFact extends Fact {
   readonly commit?: number;
   /** The session that brought it; absent for what this program queued itself. */
   readonly session?: string;
-  /** Why this program queued it itself; absent for what a client brought. */
-  readonly origin?: "send" | "notice" | "import" | "capture release";
+  /** Why this program queued it itself, `unknown` where only the message is left to tell; absent for what a client brought. */
+  readonly origin?: "send" | "notice" | "import" | "capture release" | "unknown";
   readonly client: ClientInfo;
   /** `""` is the null reverse-path. */
   readonly from: string;

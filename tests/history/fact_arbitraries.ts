@@ -78,7 +78,7 @@ const facts: { [K in Kind]: fc.Arbitrary<FactOf<K>> } = {
     ...{ kind: word("accepted"), at: time, id, took: count },
     commit: maybe(count),
     session: maybe(id),
-    origin: maybe(word("send", "notice", "import", "capture release")),
+    origin: maybe(word("send", "notice", "import", "capture release", "unknown")),
     client,
     from: text,
     to: texts,

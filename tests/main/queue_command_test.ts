@@ -218,6 +218,25 @@ Deno.test("what a peer has sent is text wherever it is shown", () =>
     assertStringIncludes((await shell.lines("show", id, "--raw")).join("\n"), HOSTILE);
   }));
 
+Deno.test("explain says of an imported message who brought it, also without a server, and nobody once the history is gone", () =>
+  withTempDir(async (directory) => {
+    const spool = `${directory}/spool`;
+    const shell = new Shell(spool);
+    const brought = async (id: string) => (await shell.lines("explain", id)).slice(2, 4).join("\n");
+    let id = "";
+    await withServer(["--spool", spool, "--hold"], async (serving) => {
+      id = await shell.bring("bob@example.net");
+      assertStringIncludes(await brought(id), "an operator, as a file");
+      serving.signal("SIGTERM");
+      await serving.ended();
+    });
+    assertStringIncludes(await brought(id), "an operator, as a file");
+    const later = await shell.bring("bob@example.net");
+    assertStringIncludes(await brought(later), "an operator, as a file");
+    await Deno.remove(`${spool}/history`, { recursive: true });
+    assertStringIncludes(await brought(id), "why it was queued here is not recorded");
+  }));
+
 Deno.test("a message that is exported is what was imported, octet for octet, and no file is replaced", () =>
   withQueue(async (shell) => {
     await withTempDir(async (directory) => {
