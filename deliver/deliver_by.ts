@@ -13,7 +13,8 @@ export function timeLeft(
   now: number,
 ): DeliverBy | undefined {
   if (deliverBy === undefined) return undefined;
-  return { ...deliverBy, seconds: (deliverByTime(deliverBy, arrived) - now) / 1000 };
+  const seconds = (deliverByTime(deliverBy, arrived) - now) / 1000;
+  return { ...deliverBy, seconds, since: now };
 }
 
 /** When the message is to be returned, ms since 1970; Infinity where its sender did not ask for that. */

@@ -9,6 +9,7 @@ import { crc32 } from "node:zlib";
 import { type Bytes, decodeStrict } from "../base/bytes.ts";
 import { isoTime } from "../base/iso_time.ts";
 import { escapeMisleading } from "../base/printable.ts";
+import type { DeliverBy } from "../message/deliver_by.ts";
 import type { Envelope } from "../message/envelope.ts";
 import { isId } from "./id.ts";
 import type { Attempt, QueuedMessage, Recipient } from "./queue.ts";
@@ -30,8 +31,14 @@ interface RecipientJson extends Omit<Recipient, "nextAttempt"> {
 }
 
 /** An envelope as written. */
-interface EnvelopeJson extends Omit<Envelope, "release"> {
+interface EnvelopeJson extends Omit<Envelope, "release" | "deliverBy"> {
   release?: string;
+  deliverBy?: DeliverByJson;
+}
+
+/** A time for delivery as written. */
+interface DeliverByJson extends Omit<DeliverBy, "since"> {
+  since?: string;
 }
 
 /** An attempt as written. */
@@ -63,15 +70,30 @@ function parseTime(iso: string): number {
 }
 
 function envelopeToJson(envelope: Envelope): EnvelopeJson {
-  const { release } = envelope;
-  return release === undefined
-    ? envelope as EnvelopeJson
-    : { ...envelope, release: isoTime(release) };
+  const { release, deliverBy } = envelope;
+  if (release === undefined && deliverBy === undefined) return envelope as EnvelopeJson;
+  return {
+    ...envelope,
+    release: release === undefined ? undefined : isoTime(release),
+    deliverBy: deliverBy && deliverByToJson(deliverBy),
+  };
+}
+
+function deliverByToJson({ since, ...by }: DeliverBy): DeliverByJson {
+  return since === undefined ? by : { ...by, since: isoTime(since) };
 }
 
 function envelopeFromJson(json: EnvelopeJson): Envelope {
-  const { release } = json;
-  return release === undefined ? json as Envelope : { ...json, release: parseTime(release) };
+  const { release, deliverBy, ...plain } = json;
+  return {
+    ...plain,
+    ...(release !== undefined && { release: parseTime(release) }),
+    ...(deliverBy && { deliverBy: deliverByFromJson(deliverBy) }),
+  };
+}
+
+function deliverByFromJson({ since, ...by }: DeliverByJson): DeliverBy {
+  return since === undefined ? by : { ...by, since: parseTime(since) };
 }
 
 function recipientToJson(recipient: Recipient): RecipientJson {

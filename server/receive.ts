@@ -157,6 +157,8 @@ class ReceivingSession implements SessionHandler {
   #decisions: Map<string, Decision> | undefined;
   /** Of the transaction that was opened last. */
   #reversePath = "";
+  /** When its MAIL came, ms since 1970; only where it asked for delivery in some time. */
+  #mailTime: number | undefined;
   readonly authenticator: ConnectionLogins | undefined;
   readonly inquiries: SessionHandler["inquiries"];
   readonly forbidsTalkingAhead: boolean;
@@ -196,6 +198,7 @@ class ReceivingSession implements SessionHandler {
     const { hooks, queue } = this.#options;
     this.#decisions = undefined;
     this.#reversePath = mail.reversePath;
+    this.#mailTime = mail.deliverBy && this.#options.clock.now();
     const sender = this.authenticator?.judgeSender(mail.reversePath, client);
     const judgement = sender?.refusal ? sender : this.#allowance?.mail() ?? sender;
     if (judgement !== undefined) this.#note(judgement);
@@ -306,8 +309,17 @@ class ReceivingSession implements SessionHandler {
     });
   }
 
-  /** The envelope with a domain for a bare `postmaster` (RFC 5321 §4.1.1.3). */
+  /** The envelope as it is queued. */
   #completed(envelope: Envelope): Envelope {
+    const addressed = this.#addressed(envelope);
+    const { deliverBy } = addressed;
+    if (deliverBy === undefined) return addressed;
+    // RFC 2852 §4: the time is made absolute when BY is read, not when the content has come.
+    return { ...addressed, deliverBy: { ...deliverBy, since: this.#mailTime } };
+  }
+
+  /** The envelope with a domain for a bare `postmaster` (RFC 5321 §4.1.1.3). */
+  #addressed(envelope: Envelope): Envelope {
     if (envelope.recipients.every((address) => address.includes("@"))) return envelope;
     const { hostname, localDomains } = this.#options.config;
     const domain = localDomains[0] ?? hostname;

@@ -57,6 +57,20 @@ Deno.test("a host that keeps times is told what is left of it, at each attempt",
   });
 });
 
+Deno.test("what the transaction that brought it took is gone from the time (RFC 2852 §4)", () =>
+  between(offering("DELIVERBY", busy), async (rig, home, host) => {
+    const since = rig.clock.now() - 100_000;
+    const id = await send(rig, { seconds: 600, mode: "return", since });
+    await rig.idle();
+    assertEquals(mailsOf(host), ["MAIL FROM:<sender@me.test> BY=500;R"]);
+    assertEquals((await rig.message(id)).recipients[0]!.status, "waiting");
+    await rig.pass(500_000);
+    await until(() => home.messages.length === 1);
+    await rig.idle();
+    const deliverBy = field(home.messages[0]!, "Deliver-By-Date");
+    assertEquals(Date.parse(deliverBy!), since + 600_000);
+  }));
+
 for (
   const [what, keyword, why] of [
     ["does not keep times", "HELP", /does not offer DELIVERBY/],

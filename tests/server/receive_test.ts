@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { deliverByTime } from "../../message/deliver_by.ts";
 import { MemoryQueue } from "../../queue/memory_queue.ts";
 import { type Draft, type Queue, QueueError, type QueueErrorKind } from "../../queue/queue.ts";
 import type { AcceptedEvent } from "../../server/events.ts";
@@ -55,6 +56,24 @@ for (const [name, kind] of QUEUES) {
           `\tid ${message.id}\r\n\tfor <b@example.net>;\r\n\tThu, 01 Jan 2026 00:00:00 +0000\r\n` +
           `${CONTENT}\r\n`,
       );
+    }));
+
+  Deno.test(`${name}: the time of BY counts from MAIL on, however long the transaction takes (RFC 2852 §4)`, () =>
+    withReceiver(kind, {}, async ({ connect, queue, clock }) => {
+      const peer = await connect();
+      await peer.hello();
+      const read = clock.now();
+      await peer.ask("MAIL FROM:<a@example.org> BY=60;RT");
+      clock.advance(20_000);
+      await peer.ask("RCPT TO:<b@example.net>");
+      await peer.ask("DATA");
+      clock.advance(5_000);
+      assertMatch(await peer.ask("Subject: hello\r\n\r\nWorld\r\n."), /^250 2\.0\.0 Queued/);
+      const { arrived, envelope } = (await received(queue)).message;
+      assertEquals(arrived, read + 25_000);
+      const deliverBy = { seconds: 60, mode: "return", trace: true, since: read } as const;
+      assertEquals(envelope.deliverBy, deliverBy);
+      assertEquals(deliverByTime(deliverBy, arrived), read + 60_000);
     }));
 
   Deno.test(`${name}: content that begins with white space does not go on the Received field`, () =>
