@@ -48,6 +48,7 @@ export interface ListRequest extends FilterInput {
 
 /** What messages to find; everything that is given has to hold. */
 export interface FindRequest {
+  /** How the id begins. */
   readonly id?: string;
   /** A mailbox, `*@` and a domain, or `<>`. */
   readonly from?: string;

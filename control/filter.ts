@@ -31,11 +31,12 @@ export const domainText = parsedText((text) => {
   return canonical;
 }).meta({ examples: ["example.org"] });
 
+/** How the id of a message begins. */
+export const idStart = z.string().regex(/^[0-9A-Z]{1,26}$/, "expected how an id begins");
+
 /** The keys of a filter, in a query and in a body. */
 export const FILTER_KEYS = {
-  id: z.string().regex(/^[0-9A-Z]{1,26}$/, "expected how an id begins").optional().describe(
-    "How its id begins",
-  ),
+  id: idStart.optional().describe("How its id begins"),
   sender: mailbox.optional().describe(
     "The sender's mailbox, in any case; `*` stands for any characters, `<>` for the null reverse-path",
   ),

@@ -7,7 +7,7 @@
  * @module
  */
 import type { Pace } from "../base/slices.ts";
-import { arrivalOf } from "../queue/id.ts";
+import { arrivalOf, arrivalsOf, isId } from "../queue/id.ts";
 import type { FactFiles } from "./fact_files.ts";
 import { fatesOf, type RecipientFate } from "./fates.ts";
 import {
@@ -25,11 +25,16 @@ import type { AcceptedFact, StoryFact } from "./story.ts";
 /** Facts of attempts are of the time when these began: an attempt takes no longer than this. ms. */
 const LONGEST_ATTEMPT = 3_600_000;
 
+/** A message's acceptance is told with the time at which its id was made, or one that is not as far from it as this. ms. */
+const ID_DRIFT = 60_000;
+
 /** So many times as many messages are found by what happened to them as are looked at. */
 const EVENTS = 10;
 
 /** What messages are looked for. Everything that is given has to hold. */
 export interface MessageFilter extends Omit<FactQuery, "client"> {
+  /** The message's id, or how it begins. */
+  readonly id?: string;
   /** A recipient as accepted, or to which it was redirected; `*@example.org` is any in that domain. */
   readonly to?: string;
   /** What became of such a recipient, as far as is known. */
@@ -111,6 +116,9 @@ async function* candidates(
   filter: MessageFilter,
   extent: Omit<SearchExtent, "limit">,
 ): AsyncGenerator<string> {
+  if (filter.id !== undefined && !isId(filter.id)) {
+    return yield* idsThatBegin(files, filter.id, extent.pace);
+  }
   const eventful = [...await eventfulIds(files, filter, extent)].sort();
   if (!leavesTraces(filter.outcome)) {
     const { since = -Infinity } = filter;
@@ -120,6 +128,20 @@ async function* candidates(
     }
   }
   yield* eventful.reverse();
+}
+
+/** The ids of accepted messages that begin so, the newest first: the first part of an id is its time. */
+async function* idsThatBegin(
+  files: FactFiles,
+  start: string,
+  pace: Pace,
+): AsyncGenerator<string> {
+  const { since, until } = arrivalsOf(start);
+  const times = { since: since - ID_DRIFT, until: until + ID_DRIFT };
+  for await (const { id } of newest(files, times, "accepted")) {
+    await pace.keep();
+    if (id.startsWith(start)) yield id;
+  }
 }
 
 /** The ids of messages to which something happened that is not told by their acceptance. */
@@ -153,9 +175,9 @@ interface Candidate {
 }
 
 function isWanted({ accepted, recipients, facts }: Candidate, filter: MessageFilter): boolean {
-  const { id, from, to, messageId, outcome, since = -Infinity, until = Infinity } = filter;
+  const { id = "", from, to, messageId, outcome, since = -Infinity, until = Infinity } = filter;
   const isThen = (at: number) => at >= since && at < until;
-  if (!matches(accepted, { id, from, messageId })) return false;
+  if (!accepted.id.startsWith(id) || !matches(accepted, { from, messageId })) return false;
   const meant = recipients.filter((fate) => to === undefined || isOf(fate, to));
   if (outcome !== undefined) {
     return meant.some((fate) => fate.outcome === outcome && isThen(fate.at ?? accepted.at));

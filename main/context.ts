@@ -5,7 +5,7 @@
  * @module
  */
 import { escapeMisleading } from "../base/printable.ts";
-import type { ControlClient, QueueEntry } from "../control/client.ts";
+import type { ControlClient } from "../control/client.ts";
 import { Problem } from "../control/problem.ts";
 import type { Terminal } from "./terminal.ts";
 import { whenText } from "./when.ts";
@@ -68,24 +68,55 @@ const ID = /^[0-9A-Z]{26}$/;
 const NAMED = 3;
 
 /**
- * The whole id for one that may be shortened to how it begins.
+ * The whole id of a message in the queue for one that may be shortened to how it begins.
  *
  * @throws {CommandError} when no message in the queue begins so, or several do
  */
 export async function wholeId(text: string, client: ControlClient): Promise<string> {
-  const start = text.toUpperCase();
+  const start = startOf(text);
+  const id = ID.test(start) ? start : await queuedId(start, client);
+  if (id !== undefined) return id;
+  throw new CommandError(`no message in the queue has an id that begins with ${start}`);
+}
+
+/**
+ * The same for a message that may be gone: those in the queue come first.
+ *
+ * @throws {CommandError} when no message is known that begins so, or several do
+ */
+export async function wholeKnownId(text: string, client: ControlClient): Promise<string> {
+  const start = startOf(text);
   if (ID.test(start)) return start;
-  if (!/^[0-9A-Z]{1,26}$/.test(start)) throw new CommandError(`"${text}" is no id`, USAGE);
+  const id = await queuedId(start, client) ?? await pastId(start, client);
+  if (id !== undefined) return id;
+  const where = "neither in the queue nor in the history";
+  throw new CommandError(`no message has an id that begins with ${start}, ${where}`);
+}
+
+/** How an id begins, as ids are written. @throws {CommandError} */
+function startOf(text: string): string {
+  const start = text.toUpperCase();
+  if (/^[0-9A-Z]{1,26}$/.test(start)) return start;
+  throw new CommandError(`"${text}" is no id`, USAGE);
+}
+
+/** @throws {CommandError} when several begin so */
+async function queuedId(start: string, client: ControlClient): Promise<string | undefined> {
   const { messages, matched } = must(await client.list({ id: start, limit: NAMED }));
-  const [first] = messages;
-  if (first === undefined) {
-    const hint = "one that is gone is only found by its whole id";
-    throw new CommandError(`no message in the queue has an id that begins with ${start}; ${hint}`);
-  }
-  if (matched > 1) {
-    const some = messages.map(({ id }: QueueEntry) => id).join(", ");
-    const rest = matched > NAMED ? ", …" : "";
-    throw new CommandError(`${matched} messages have ids that begin with ${start}: ${some}${rest}`);
-  }
-  return first.id;
+  if (matched > 1) throw ambiguous(start, messages.map(({ id }) => id), matched > NAMED);
+  return messages[0]?.id;
+}
+
+/** @throws {CommandError} when several begin so */
+async function pastId(start: string, client: ControlClient): Promise<string | undefined> {
+  const found = await client.find({ id: start, limit: NAMED + 1 });
+  if (found instanceof Problem && found.code === "not_available") return undefined;
+  const ids = must(found).messages.map(({ accepted }) => accepted.id);
+  if (ids.length > 1) throw ambiguous(start, ids.slice(0, NAMED), ids.length > NAMED);
+  return ids[0];
+}
+
+function ambiguous(start: string, ids: readonly string[], areMore: boolean): CommandError {
+  const some = ids.join(", ") + (areMore ? ", …" : "");
+  return new CommandError(`several messages have ids that begin with ${start}: ${some}`);
 }

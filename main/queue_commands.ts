@@ -135,7 +135,7 @@ export const QUEUE_COMMANDS: readonly QueueCommand[] = [
       { name: "from", value: "ADDRESS", help: "from this sender; *@DOMAIN, or <> for none" },
       { name: "to", value: "ADDRESS", help: "for this recipient, or *@DOMAIN" },
       { name: "message-id", value: "TEXT", help: "with this Message-ID" },
-      { name: "id", value: "ID", help: "with this id; with --refused: of this session" },
+      { name: "id", value: "ID", help: "whose id begins so; with --refused: of this session" },
       { name: "refused", help: "what clients were refused instead: no message came of it" },
       { name: "client", value: "ADDRESS", help: "with --refused: by this IP address" },
       {

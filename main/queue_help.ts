@@ -32,9 +32,10 @@ export function queueHelp(): string {
     "What came to an address: queue history --to bob@example.org --outcome delivered --on yesterday",
     "What was refused, and why:         queue history --refused --from '*@example.com'",
     "",
-    "An ID may be shortened as long as one message in the queue begins with it. `queue COMMAND",
-    "--help` lists the options of a command. Exit status: 0; 1 when something is not there or",
-    "could not be done; 2 for a wrong command line. docs/operate.md describes the output.",
+    "An ID may be shortened as long as one message in the queue begins with it; for `explain` one",
+    "that is gone, too. `queue COMMAND --help` lists the options of a command. Exit status: 0; 1",
+    "when something is not there or could not be done; 2 for a wrong command line.",
+    "docs/operate.md describes the output.",
   ].join("\n");
 }
 

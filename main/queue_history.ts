@@ -140,7 +140,7 @@ function addressTest(to: string | undefined): (address: string) => boolean {
 function findRequest(line: Line, now: number): FindRequest {
   const text = (name: string) => valueOf(line, name);
   return {
-    ...{ from: text("from"), to: text("to"), id: text("id") },
+    ...{ from: text("from"), to: text("to"), id: text("id")?.toUpperCase() },
     ...{ messageId: text("message-id"), outcome: text("outcome") },
     ...spanOf(line, now),
   };

@@ -10,7 +10,16 @@ import { type StoryEvent, storyText } from "../control/story_text.ts";
 import { keptFacts, withKept } from "../control/story_kept.ts";
 import { pathText, sizeText, untilText } from "../control/words.ts";
 import type { StoryFact } from "../history/story.ts";
-import { CommandError, type Context, jsonLine, must, OK, timeWriter, wholeId } from "./context.ts";
+import {
+  CommandError,
+  type Context,
+  jsonLine,
+  must,
+  OK,
+  timeWriter,
+  wholeId,
+  wholeKnownId,
+} from "./context.ts";
 import type { Line } from "./queue_line.ts";
 import { stoppedIn } from "./stopped.ts";
 import type { Terminal } from "./terminal.ts";
@@ -60,7 +69,7 @@ async function showEnvelope(message: QueuedDetails, context: Context): Promise<v
 /** Tells a message's story. @throws {CommandError} */
 export async function explainMessage(line: Line, context: Context): Promise<number> {
   const { client, terminal, now } = context;
-  const id = await wholeId(line.words[0]!, client);
+  const id = await wholeKnownId(line.words[0]!, client);
   const found = await client.get(id);
   const message = found instanceof Problem ? undefined : found;
   if (found instanceof Problem && found.code !== "not_found") must(found);

@@ -37,3 +37,10 @@ export function arrivalOf(id: string): number {
   for (let i = 0; i < TIME_LENGTH; i++) time = time * 32 + WORTH[id.charCodeAt(i)]!;
   return time;
 }
+
+/** When messages whose ids begin so began to come in, ms since 1970: `since` then, and before `until`. */
+export function arrivalsOf(start: string): { since: number; until: number } {
+  const time = start.slice(0, TIME_LENGTH);
+  const since = arrivalOf(time.padEnd(TIME_LENGTH, DIGITS[0]));
+  return { since, until: since + DIGITS.length ** (TIME_LENGTH - time.length) };
+}

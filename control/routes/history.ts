@@ -7,6 +7,7 @@ import { z } from "zod";
 import type { Findings } from "../../history/messages.ts";
 import type { RefusedFact, SessionFact, StoryFact } from "../../history/story.ts";
 import { fact, messageId, time } from "../answer_schemas.ts";
+import { idStart } from "../filter.ts";
 import { ipAddress, mailboxPattern, timeText } from "../texts.ts";
 import { Problem } from "../problem.ts";
 import { type Route, route } from "../route.ts";
@@ -98,7 +99,7 @@ export const HISTORY_ROUTES: readonly Route[] = [
     description: "Everything that is given has to hold.",
     params: z.object({}),
     query: z.strictObject({
-      id: messageId.optional(),
+      id: idStart.optional().describe("How its id begins"),
       from: sender,
       to: mailboxPattern.optional().describe(
         "A recipient, also after it was redirected; `*@example.org` is any in that domain",

@@ -139,6 +139,36 @@ Deno.test("a message is found by id, sender, recipient, Message-ID, domain, and 
   });
 });
 
+Deno.test("a message is found by how its id begins, however much of it is given, also after a restart", async () => {
+  await withHistory(async (history, { open }) => {
+    tell(history, 3);
+    const [wanted] = tell(history, 1, { at: BEGIN + 7 * DAY, from: "carol@example.org" });
+    tell(history, 3, { at: BEGIN + 14 * DAY });
+    const { id } = wanted!;
+    // A second later in the same millisecond of its id, as clocks that are set back have it.
+    const late = accepted({
+      id: id.slice(0, 25) + (id.endsWith("0") ? "1" : "0"),
+      at: wanted!.at + 1000,
+    });
+    history.take(late);
+    await history.close();
+    const again = await open();
+    // 32 digits to the fifth power, in ms, are nine hours.
+    for (let length = 5; length < id.length; length++) {
+      const found = await idsOf(again, { id: id.slice(0, length) });
+      assertEquals(found.toSorted(), [id, late.id].toSorted(), `${length} characters`);
+    }
+    assertEquals(await idsOf(again, { id }), [id]);
+    const start = id.slice(0, 8);
+    assertEquals(await idsOf(again, { id: start, from: "carol@example.org" }), [id]);
+    assertEquals(await idsOf(again, { id: start, until: wanted!.at + 1000 }), [id]);
+    assertEquals((await idsOf(again, { id: "0" })).length, 8);
+    assertEquals(await idsOf(again, { id: "Z" }), []);
+    assertEquals(await idsOf(again, { id: id.slice(0, 25) + "!" }), []);
+    await again.close();
+  }, { keep: 60 * DAY });
+});
+
 Deno.test("the null reverse-path is found as such", async () => {
   await withHistory(async (history) => {
     tell(history, 2);

@@ -284,6 +284,29 @@ Deno.test("what is not there ends with status 1, what makes no sense with 2, eac
     }
   }));
 
+Deno.test("a message that is gone is explained by how its id begins, and several that begin so are named", () =>
+  withQueue(async (shell) => {
+    const ids = [await shell.bring("bob@example.net"), await shell.bring("carol@example.net")];
+    await shell.lines("remove", ...ids, "--yes");
+    for (const id of ids) {
+      const [answer = ""] = await shell.lines("explain", id.slice(0, 20).toLowerCase());
+      assertStringIncludes(answer, "Removed");
+      const found = await shell.lines("history", "--id", id.slice(0, 20));
+      assertEquals(found.map((line) => line.split("\t")[1]), [id]);
+    }
+    // Their times have the first digits in common, for the next thousands of years one.
+    const { code, stderr } = await shell.queue("explain", ids[0]!.slice(0, 1));
+    assertEquals(code, 1);
+    const [later, earlier] = ids.toReversed();
+    assertStringIncludes(
+      stderr[0]!,
+      `several messages have ids that begin with 0: ${later}, ${earlier}`,
+    );
+    const none = await shell.queue("explain", "7ZZ");
+    assertEquals(none.code, 1);
+    assertStringIncludes(none.stderr[0]!, "neither in the queue nor in the history");
+  }));
+
 Deno.test("a spool that is not there is not made", () =>
   withTempDir(async (directory) => {
     const { code, stderr } = await new Shell(`${directory}/spool`).queue("list");
