@@ -9,7 +9,7 @@
 import { z } from "zod";
 import { log } from "../base/log.ts";
 import { forEachLimited } from "../queue/concurrency.ts";
-import type { Steering, SteerOutcome } from "../queue/queue.ts";
+import type { Overview, Queue, Steering, SteerOutcome } from "../queue/queue.ts";
 import type { Action } from "./action.ts";
 import { messageId } from "./answer_schemas.ts";
 import { testOf } from "./filter.ts";
@@ -76,22 +76,31 @@ export async function* act(request: SteerRequest): AsyncGenerator<ActionResult> 
   yield tally.result(true);
 }
 
-/** The messages that are meant. @throws {Problem} unless they are named in one way */
+/** The messages that are meant. @throws {Problem} when nothing says which */
 async function idsOf(
   { ids, filter }: Action,
   { queue, clock }: ControlTarget,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  if ((ids === undefined) === (filter === undefined)) {
-    throw new Problem("bad_request", "expected either ids or a filter", { key: "ids" });
+  const named = ids && [...new Set(ids)];
+  if (filter === undefined) {
+    if (named !== undefined) return named;
+    throw new Problem("bad_request", "expected ids or a filter", { key: "ids" });
   }
-  if (ids !== undefined) return [...new Set(ids)];
-  const matches = testOf(filter!, clock.now());
+  const matches = testOf(filter, clock.now());
   const found: string[] = [];
-  await inSlices(queue.overviews(), (overview) => {
+  await inSlices(named ? overviewsOf(named, queue) : queue.overviews(), (overview) => {
     if (matches(overview)) found.push(overview.id);
   }, signal);
   return found;
+}
+
+/** Of these messages those that are in the queue. */
+function* overviewsOf(ids: readonly string[], queue: Queue): Generator<Overview> {
+  for (const id of ids) {
+    const overview = queue.overview(id);
+    if (overview !== undefined) yield overview;
+  }
 }
 
 /** Steers one message; what is done is told. */

@@ -17,7 +17,7 @@ import { Problem } from "./problem.ts";
 export const ACTIONS = ["hold", "release", "retry", "bounce", "remove", "redirect"] as const;
 
 /** The most ids in one request. */
-const MOST_IDS = 10_000;
+export const MOST_IDS = 10_000;
 /** The most recipients that are replaced in one request. */
 const MOST_REPLACED = 1000;
 
@@ -30,7 +30,9 @@ const nextHop = parsedText((text) => {
 export const actionSchema = z.strictObject({
   action: z.enum(ACTIONS),
   ids: z.array(messageId).min(1).max(MOST_IDS).optional().describe("These messages"),
-  filter: filterSchema.optional().describe("All that match it now; `{}` is every message"),
+  filter: filterSchema.optional().describe(
+    "All that match it now, of those in `ids` where these are given; `{}` is every message",
+  ),
   dryRun: z.boolean().default(false).describe("Only say how many match"),
   reason: z.string().min(1).max(500).regex(
     /^[ -~\u00a0-\ud7ff\ue000-\uffff]*$/u,

@@ -7,12 +7,13 @@
  */
 import { visible } from "../base/printable.ts";
 import { ConfigError } from "../config/source.ts";
-import type { ActionInput } from "../control/action.ts";
+import type { ActionResult } from "../control/act.ts";
+import { type ActionInput, MOST_IDS } from "../control/action.ts";
 import type { QueueEntry } from "../control/client.ts";
 import type { FilterInput } from "../control/filter.ts";
 import { countText, listText, pathText } from "../control/words.ts";
 import { canonicalDomain } from "../protocol/domain.ts";
-import { CommandError, type Context, FAILED, must, OK, USAGE, wholeId } from "./context.ts";
+import { CommandError, type Context, must, OK, USAGE, wholeId } from "./context.ts";
 import { filterOf } from "./queue_filter.ts";
 import { type Line, valueOf } from "./queue_line.ts";
 import { stoppedIn, tellStopped } from "./stopped.ts";
@@ -30,11 +31,26 @@ const WORDS: Readonly<Record<SteeringName, readonly [string, string]>> = {
   redirect: ["Redirect", "redirected"],
 };
 
+/** Why something was not done to a message. */
+const NOT_DONE = {
+  busy: "being delivered and not given back in time",
+  gone: "gone by now",
+  captured: "captured, which can only be removed",
+  failed: "that could not be recorded: see the server's log",
+} as const;
+
 /** Messages that are shown before it is asked. */
 const EXAMPLES = 3;
 
-/** Which messages: these, or all that match. */
-type Choice = { readonly ids: readonly string[] } | { readonly filter: FilterInput };
+/** Which messages: these, all that match, or those of these that match. */
+type Choice = Pick<ActionInput, "ids" | "filter">;
+
+/** How many messages a choice is, and which some of them are. */
+interface Meant {
+  readonly count: number;
+  readonly examples: readonly QueueEntry[];
+  readonly choice: Choice;
+}
 
 /** Steers. @throws {CommandError} @throws {ConfigError} */
 export async function steerMessages(
@@ -48,18 +64,15 @@ export async function steerMessages(
     if (whole !== undefined) return whole;
   }
   const choice = await choiceOf(action, line, context);
-  const count = await announce(action, choice, context);
-  if (count === 0) {
+  const meant = await meantBy(choice, line, context);
+  if (meant.count === 0) {
     await context.terminal.line("No message in the queue matches.");
     return OK;
   }
-  const question = `${WORDS[action][0]} ${countText(count, "message")}?`;
+  await announce(action, meant, context);
+  const question = `${WORDS[action][0]} ${countText(meant.count, "message")}?`;
   if (!await isAgreed(question, line, context)) return OK;
-  return await carryOut({ action, ...request(choice), ...particulars }, context);
-}
-
-function request(choice: Choice): Pick<ActionInput, "ids" | "filter"> {
-  return "ids" in choice ? { ids: [...choice.ids] } : { filter: choice.filter };
+  return await carryOut({ action, ...meant.choice, ...particulars }, context);
 }
 
 /** What only one action has. @throws {ConfigError} */
@@ -104,35 +117,51 @@ async function choiceOf(action: SteeringName, line: Line, { client }: Context): 
   return { ids: [...new Set(ids)] };
 }
 
-/** Says how many messages that is, and shows some. @throws {CommandError} when one of the ids is in no queue */
-async function announce(action: SteeringName, choice: Choice, context: Context): Promise<number> {
-  const { client, terminal } = context;
-  const { matched, examples } = await look(choice, client);
-  if (matched === 0) return 0;
-  await terminal.line(`${countText(matched, "message")} to ${action}:`);
+/** Says how many messages that is, and shows some. */
+async function announce(
+  action: SteeringName,
+  { count, examples }: Meant,
+  { terminal }: Context,
+): Promise<void> {
+  await terminal.line(`${countText(count, "message")} to ${action}:`);
   for (const { id, reversePath, recipients } of examples) {
     const who = `from ${pathText(reversePath)} for ${listText(recipients)}`;
     await terminal.cutLine(`  ${id}  ${visible(who)}`);
   }
-  if (matched > examples.length) await terminal.line(`  and ${matched - examples.length} more`);
-  return matched;
+  if (count > examples.length) await terminal.line(`  and ${count - examples.length} more`);
 }
 
-async function look(
-  choice: Choice,
-  client: Context["client"],
-): Promise<{ matched: number; examples: QueueEntry[] }> {
-  if ("filter" in choice) {
-    const page = must(await client.list({ ...choice.filter, limit: EXAMPLES }));
-    return { matched: page.matched, examples: page.messages };
+/** @throws {CommandError} when one of the ids is in no queue */
+async function meantBy({ ids, filter }: Choice, line: Line, context: Context): Promise<Meant> {
+  const { client } = context;
+  if (ids !== undefined) {
+    return { count: ids.length, examples: await examplesOf(ids, client), choice: { ids } };
   }
+  if (!line.switches.has("yes")) return await matchingNow(filter!, client);
+  const page = must(await client.list({ ...filter, limit: EXAMPLES }));
+  return { count: page.matched, examples: page.messages, choice: { filter } };
+}
+
+async function examplesOf(ids: readonly string[], client: Context["client"]) {
   const examples: QueueEntry[] = [];
-  for (const id of choice.ids) {
+  for (const id of ids) {
     const { messages } = must(await client.list({ id, limit: 1 }));
     if (messages[0] === undefined) throw new CommandError(`there is no message ${id} in the queue`);
     if (examples.length < EXAMPLES) examples.push(messages[0]);
   }
-  return { matched: choice.ids.length, examples };
+  return examples;
+}
+
+/** Whoever is asked agrees to these messages, and not to those that come to match until the answer is given. */
+async function matchingNow(filter: FilterInput, client: Context["client"]): Promise<Meant> {
+  const ids: string[] = [];
+  const examples: QueueEntry[] = [];
+  for await (const answer of client.listAll(filter)) {
+    const entry = must(answer);
+    ids.push(entry.id);
+    if (examples.length < EXAMPLES) examples.push(entry);
+  }
+  return { count: ids.length, examples, choice: { ids, filter } };
 }
 
 /** @throws {CommandError} where nobody can be asked, and nobody has agreed beforehand */
@@ -149,23 +178,37 @@ async function isAgreed(question: string, line: Line, { terminal }: Context): Pr
 
 async function carryOut(action: ActionInput, context: Context): Promise<number> {
   const { client, terminal } = context;
-  for await (const answer of client.act(action)) {
-    const { done, busy, gone, captured, failed, notDone, over } = must(answer);
-    if (!over) continue;
-    await terminal.line(`${countText(done, "message")} ${WORDS[action.action][1]}.`);
-    if (isToGo(action)) await tellStopped(await stoppedIn(context), context);
-    const parts = [
-      ...(busy > 0 ? [`${busy} being delivered and not given back in time`] : []),
-      ...(gone > 0 ? [`${gone} gone by now`] : []),
-      ...(captured > 0 ? [`${captured} captured, which can only be removed`] : []),
-      ...(failed > 0 ? [`${failed} that could not be recorded: see the server's log`] : []),
-    ];
-    if (parts.length === 0) return OK;
-    await terminal.flush();
-    const some = listText(notDone.map(({ id }) => id));
-    throw new CommandError(`not done: ${parts.join("; ")} (${some})`);
+  const results: ActionResult[] = [];
+  for (const part of partsOf(action)) {
+    for await (const answer of client.act(part)) {
+      const result = must(answer);
+      if (result.over) results.push(result);
+    }
   }
-  return FAILED;
+  const sum = (key: "matched" | keyof typeof NOT_DONE | "done") =>
+    results.reduce((all, result) => all + result[key], 0);
+  await terminal.line(`${countText(sum("done"), "message")} ${WORDS[action.action][1]}.`);
+  if (isToGo(action)) await tellStopped(await stoppedIn(context), context);
+  const changed = action.ids && action.filter ? action.ids.length - sum("matched") : 0;
+  const parts = [
+    ...(Object.keys(NOT_DONE) as (keyof typeof NOT_DONE)[])
+      .flatMap((key) => sum(key) > 0 ? [`${sum(key)} ${NOT_DONE[key]}`] : []),
+    ...(changed > 0 ? [`${changed} that matched and do not any more`] : []),
+  ];
+  if (parts.length === 0) return OK;
+  await terminal.flush();
+  const ids = results.flatMap(({ notDone }) => notDone.map(({ id }) => id));
+  const some = ids.length > 0 ? ` (${listText(ids)})` : "";
+  throw new CommandError(`not done: ${parts.join("; ")}${some}`);
+}
+
+/** An action on so many ids as one request may name, each. */
+function* partsOf(action: ActionInput): Generator<ActionInput> {
+  const { ids } = action;
+  if (ids === undefined) return yield action;
+  for (let at = 0; at < ids.length; at += MOST_IDS) {
+    yield { ...action, ids: ids.slice(at, at + MOST_IDS) };
+  }
 }
 
 /** Whether whoever asks for it expects mail to go. */

@@ -1,9 +1,10 @@
-"""Runs a program on a pseudo-terminal of a given width, answers its prompts, and writes what it said."""
+"""Runs a program on a pseudo-terminal of a given width, answers its prompts, after running the shell command BEFORE_ANSWER, and writes what it said."""
 
 import fcntl
 import os
 import pty
 import struct
+import subprocess
 import sys
 import termios
 
@@ -24,6 +25,8 @@ while True:
     said += chunk
     if not asked and b"[y/N]" in said:
         asked = True
+        if "BEFORE_ANSWER" in os.environ:
+            subprocess.run(os.environ["BEFORE_ANSWER"], shell=True, check=True, stdout=subprocess.DEVNULL)
         os.write(terminal, answer.encode() + b"\n")
 _, status = os.waitpid(pid, 0)
 sys.stdout.buffer.write(said)

@@ -162,6 +162,35 @@ Deno.test({
 });
 
 Deno.test({
+  name: "what was asked about is what is done, whatever comes, goes or changes until the answer",
+  ignore: python === undefined,
+  fn: () =>
+    withMessages(async (spool, [first = "", second = ""]) => {
+      const queue = (rest: string) =>
+        `"${Deno.execPath()}" run --quiet -A "${MAIN}" queue ${rest} --spool "${spool}"`;
+      const comes = "printf 'From: someone@example.org\\nTo: late@example.net\\n\\nHi.\\n' | " +
+        queue("import -");
+      const args = ["queue", "hold", "--state", "incoming", "--sender", "someone*"];
+      const asked = {
+        answer: "y",
+        env: { BEFORE_ANSWER: `${comes} && ${queue(`hold ${first} --yes`)}` },
+      };
+      const { code, lines } = await show([...args, "--spool", spool], asked);
+      assertEquals(code, 1);
+      assertEquals(lines[0], "2 messages to hold:");
+      assertEquals(lines.slice(-2), [
+        "1 message held.",
+        "deno-smtp-server: not done: 1 that matched and do not any more",
+      ]);
+      const list = await run(["queue", "list", "--json", "--spool", spool]);
+      const states = list.stdout.trim().split("\n").map((line) => JSON.parse(line))
+        .map(({ id, state }) => [id, state]);
+      assertEquals(states.slice(0, 2), [[first, "held"], [second, "held"]]);
+      assertEquals(states[2]![1], "incoming");
+    }),
+});
+
+Deno.test({
   name: "a reader that goes away ends it quietly",
   ignore: tool("sh") === undefined,
   fn: () =>
