@@ -13,21 +13,38 @@ export const LINES_TYPE = "application/x-ndjson";
 /** Lines that go in one piece: the others get their turn between two of them. */
 const LINES_AT_ONCE = 500;
 
-/** An answer with a line for each row. */
-export function linesResponse<T>(rows: AsyncIterable<T>, shown: (row: T) => unknown): Response {
-  return new Response(ReadableStream.from(pieces(rows, shown)), {
-    headers: { "content-type": LINES_TYPE },
-  });
-}
-
-async function* pieces<T>(
+/**
+ * An answer with a line for each row, `atOnce` of them in one piece. What is wrong with a
+ * request shows when its first rows are asked for: that is while it can still be said.
+ *
+ * @throws {Problem} what the rows throw by then
+ */
+export async function linesResponse<T>(
   rows: AsyncIterable<T>,
   shown: (row: T) => unknown,
+  atOnce = LINES_AT_ONCE,
+): Promise<Response> {
+  const pieces = piecesOf(rows, shown, atOnce);
+  const body = ReadableStream.from(from(await pieces.next(), pieces));
+  return new Response(body, { headers: { "content-type": LINES_TYPE } });
+}
+
+/** What is at hand, and the rest. */
+async function* from<T>(first: IteratorResult<T>, rest: AsyncGenerator<T>): AsyncGenerator<T> {
+  if (first.done) return;
+  yield first.value;
+  yield* rest;
+}
+
+async function* piecesOf<T>(
+  rows: AsyncIterable<T>,
+  shown: (row: T) => unknown,
+  atOnce: number,
 ): AsyncGenerator<Uint8Array> {
   let lines: string[] = [];
   for await (const row of rows) {
     lines.push(JSON.stringify(shown(row)) + "\n");
-    if (lines.length < LINES_AT_ONCE) continue;
+    if (lines.length < atOnce) continue;
     yield encode(lines.join(""));
     lines = [];
     await breathe();

@@ -26,7 +26,7 @@ export const ACTION_ROUTES: readonly Route[] = [
     async handle({ target, by, body, wantsLines, signal }) {
       const steering = steeringOf(body);
       const results = act({ action: body, steering, target, by, signal });
-      if (wantsLines) return linesResponse(results, (result) => result);
+      if (wantsLines) return await linesResponse(results, (result) => result, 1);
       return (await Array.fromAsync(results)).at(-1);
     },
   }),

@@ -77,7 +77,7 @@ export const QUEUE_ROUTES: readonly Route[] = [
       const asked = { filter, sort, order, ...(cursor !== undefined && { cursor }) };
       if (wantsLines) {
         const question: ListQuestion = { ...asked, limit: limit ?? Infinity };
-        return linesResponse(all(target.queue, question, now, signal), entryOf);
+        return await linesResponse(all(target.queue, question, now, signal), entryOf);
       }
       const found = await page(target.queue, { ...asked, limit: limit ?? 100 }, now, signal);
       return { ...found, messages: found.messages.map(entryOf) };

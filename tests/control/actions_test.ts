@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { decode } from "../../base/bytes.ts";
 import type { ActionInput } from "../../control/action.ts";
 import { Problem } from "../../control/problem.ts";
 import { put, textOf } from "../queue/fixtures.ts";
@@ -37,6 +38,24 @@ Deno.test("what matches a filter is removed, and nothing else", async () => {
   assertEquals(lines.map((line) => good(line).done), [1000, 2000, 2500]);
   assertEquals([...rig.queue.overviews()].map(({ id }) => id), [kept.id]);
   assertEquals(rig.facts.filter(({ kind }) => kind === "steered").length, 2500);
+});
+
+Deno.test("the count comes while it grows, and what is wrong with a request before anything does", async () => {
+  const rig = rigOf();
+  for (let i = 0; i < 2500; i++) await put(rig.queue, "x");
+  const lines = (json: unknown) =>
+    rig.ask("/v1/queue/actions", {
+      method: "POST",
+      body: JSON.stringify(json),
+      headers: { "content-type": "application/json", accept: "application/x-ndjson" },
+    });
+  const { status, body } = await lines({ action: "remove", filter: {} });
+  const reader = body!.getReader();
+  const { value } = await reader.read();
+  assertEquals([status, JSON.parse(decode(value!)).done], [200, 1000]);
+  assert(rig.queue.counts().messages > 0, "all was done before it was told");
+  await reader.cancel();
+  assertEquals((await lines({ action: "remove" })).status, 400);
 });
 
 Deno.test("with ids and a filter it is done to those of the ids that match by now", async () => {

@@ -67,6 +67,19 @@ for (const [filter, found] of FILTERS) {
   });
 }
 
+Deno.test("a cursor of another list is refused, also where lines are wanted", async () => {
+  const rig = rigOf();
+  await queueFor(rig, "a@one.example", "b@one.example");
+  const { next } = good(await rig.client.list({ limit: 1 }));
+  for (const accept of ["application/json", "application/x-ndjson"]) {
+    for (const query of [`cursor=${next}&sort=size`, "cursor=W10"]) {
+      const response = await rig.ask(`/v1/queue?${query}`, { headers: { accept } });
+      const { error } = await response.json();
+      assertEquals([response.status, error.key], [400, "cursor"], `${accept}: ${query}`);
+    }
+  }
+});
+
 Deno.test("several states are written with commas, and any of them will do", async () => {
   const rig = rigOf();
   const [id] = await queueFor(rig, "a@one.example", "b@one.example");
