@@ -6,7 +6,7 @@
  */
 import { actorText } from "./actor.ts";
 import { comparable } from "./keys.ts";
-import type { AcceptedFact, AttemptFact, Redirection, StoryFact } from "./story.ts";
+import type { AcceptedFact, AttemptFact, NoticeFact, Redirection, StoryFact } from "./story.ts";
 
 /** What is known of one recipient. */
 export interface RecipientFate {
@@ -24,66 +24,106 @@ export interface RecipientFate {
   readonly host?: string;
 }
 
-/** What became of the recipients of a message, in the order they were accepted in; those it was redirected to follow. */
+/** What became of the recipients of a message, in the order they were accepted in; those that were redirected follow. */
 export function fatesOf(accepted: AcceptedFact, facts: readonly StoryFact[]): RecipientFate[] {
-  const fates = new Map<string, RecipientFate>();
-  for (const address of accepted.to) {
-    fates.set(comparable(address), { address, outcome: "waiting" });
-  }
-  for (const fact of facts) change(fates, fact);
-  return [...fates.values()];
+  const addresses = new Map(accepted.to.map((address) => [comparable(address), address]));
+  const fates = [...addresses.values()].map((address): RecipientFate => ({
+    address,
+    outcome: "waiting",
+  }));
+  return facts.reduce(changed, fates);
 }
 
-function change(fates: Map<string, RecipientFate>, fact: StoryFact): void {
+function changed(fates: RecipientFate[], fact: StoryFact): RecipientFate[] {
   switch (fact.kind) {
     case "attempt":
       return attempted(fates, fact);
     case "notice":
-      if (fact.action !== "failed") return;
-      for (const address of fact.recipients) {
-        const { reply = fact.reason, ...fate } = fates.get(comparable(address)) ?? {};
-        const change = { address, outcome: "failed", at: fact.at, reply } as const;
-        fates.set(comparable(address), { ...fate, ...change });
-      }
-      return;
-    case "steered":
-      for (const each of fact.redirected ?? []) redirected(fates, each);
-      if (fact.action === "remove") removed(fates, fact.at, `removed by ${actorText(fact.by)}`);
-      return;
+      return fact.action === "failed" ? failed(fates, fact) : fates;
+    case "steered": {
+      const { at, by, action, redirected: redirections = [] } = fact;
+      const after = redirected(fates, redirections);
+      return action === "remove" ? removed(after, at, `removed by ${actorText(by)}`) : after;
+    }
     case "accepted":
     case "waits":
     case "finished":
     case "refused":
     case "session":
-      return;
+      return fates;
     default:
-      fact satisfies never;
+      return fact satisfies never;
   }
 }
 
-function attempted(fates: Map<string, RecipientFate>, attempt: AttemptFact): void {
+/** Whether something may still become of it. */
+function isOpen({ outcome }: RecipientFate): boolean {
+  return outcome === "waiting" || outcome === "deferred";
+}
+
+function attempted(fates: readonly RecipientFate[], attempt: AttemptFact): RecipientFate[] {
   const { recipients, results, outcome, reply, host, took } = attempt;
-  for (const [i, address] of recipients.entries()) {
-    const result = results?.[i] ?? { outcome: outcome === "mixed" ? "deferred" : outcome, reply };
-    const before = fates.get(comparable(address));
-    if (before?.outcome === "delivered") continue;
-    fates.set(comparable(address), { ...before, address, ...result, at: attempt.at + took, host });
-  }
+  const common = { outcome: outcome === "mixed" ? "deferred" : outcome, reply } as const;
+  const at = attempt.at + took;
+  const tried = recipients.map((address, i): RecipientFate => ({
+    ...{ address, ...results?.[i] ?? common, at, host },
+  }));
+  return told(fates, tried, (fate, news) => isOpen(fate) ? { ...fate, ...news } : fate);
 }
 
-function removed(fates: Map<string, RecipientFate>, at: number, reply: string): void {
-  for (const [key, { address, formerly, outcome }] of fates) {
-    if (outcome !== "waiting" && outcome !== "deferred") continue;
-    fates.set(key, { address, ...(formerly && { formerly }), outcome: "removed", at, reply });
-  }
+/** The sender was told; what the host had said stays. */
+function failed(
+  fates: readonly RecipientFate[],
+  { recipients, at, reason }: NoticeFact,
+): RecipientFate[] {
+  const news = recipients.map((address): RecipientFate => ({
+    ...{ address, outcome: "failed", at, reply: reason },
+  }));
+  return told(fates, news, (fate, { reply, ...change }) => {
+    const isOver = fate.outcome === "delivered" || fate.outcome === "removed";
+    return isOver ? fate : { ...fate, ...change, reply: fate.reply ?? reply };
+  });
 }
 
-/** Two recipients that have one address from now on fare alike. */
-function redirected(fates: Map<string, RecipientFate>, { from, to }: Redirection): void {
-  const fate = fates.get(comparable(from));
-  if (fate === undefined || fate.outcome === "delivered" || fate.outcome === "failed") return;
-  fates.delete(comparable(from));
-  const { formerly = [] } = fates.get(comparable(to)) ?? {};
-  const before = [...formerly, ...fate.formerly ?? [], fate.address];
-  fates.set(comparable(to), { ...fate, address: to, formerly: before });
+/** With news of addresses, of which some may be unknown: of a redirection that no fact is kept of. */
+function told(
+  fates: readonly RecipientFate[],
+  news: readonly RecipientFate[],
+  change: (fate: RecipientFate, news: RecipientFate) => RecipientFate,
+): RecipientFate[] {
+  const byAddress = new Map(news.map((each) => [comparable(each.address), each]));
+  const known = new Set<string>();
+  const after = fates.map((fate) => {
+    const key = comparable(fate.address);
+    known.add(key);
+    const its = byAddress.get(key);
+    return its === undefined ? fate : change(fate, its);
+  });
+  const unknown = [...byAddress].filter(([key]) => !known.has(key));
+  return [...after, ...unknown.map(([, each]) => each)];
+}
+
+function removed(fates: readonly RecipientFate[], at: number, reply: string): RecipientFate[] {
+  return fates.map((fate) => {
+    if (!isOpen(fate)) return fate;
+    const { address, formerly } = fate;
+    return { address, ...(formerly && { formerly }), outcome: "removed", at, reply };
+  });
+}
+
+/** All at once, as in the queue. Two recipients that have one address from now on fare alike; what has become of one before stays. */
+function redirected(
+  fates: readonly RecipientFate[],
+  redirections: readonly Redirection[],
+): RecipientFate[] {
+  const addresses = new Map(redirections.map(({ from, to }) => [comparable(from), to]));
+  const moved: RecipientFate[] = [];
+  const others: RecipientFate[] = [];
+  for (const fate of fates) {
+    const address = isOpen(fate) ? addresses.get(comparable(fate.address)) : undefined;
+    const formerly = [...fate.formerly ?? [], fate.address];
+    if (address === undefined) others.push(fate);
+    else moved.push({ ...fate, address, formerly });
+  }
+  return [...others, ...moved];
 }
