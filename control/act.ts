@@ -15,6 +15,7 @@ import { messageId } from "./answer_schemas.ts";
 import { testOf } from "./filter.ts";
 import { Problem } from "./problem.ts";
 import { breathe, inSlices } from "../base/slices.ts";
+import { steeringFor } from "./replacement.ts";
 import { steerAndTell, type SteerOrder } from "./steer.ts";
 import type { ControlTarget } from "./target.ts";
 
@@ -38,10 +39,11 @@ export const actionResult = z.object({
   busy: z.int().describe("Being delivered, and not given back in time"),
   gone: z.int().describe("Not in the queue any more"),
   captured: z.int().describe("Captured: such can only be removed"),
+  unaffected: z.int().describe("Without a recipient that is to be replaced"),
   failed: z.int().describe("Could not be recorded: see the log"),
   notDone: z.array(z.object({
     id: messageId,
-    outcome: z.enum(["busy", "gone", "captured", "failed"]),
+    outcome: z.enum(["busy", "gone", "captured", "unaffected", "failed"]),
   })).describe(`The first ${MOST_NAMED} that were not steered`),
   over: z.boolean().describe("False in all lines but the last"),
 }).meta({ id: "ActionResult" });
@@ -60,15 +62,22 @@ export interface SteerRequest {
   readonly signal: AbortSignal;
 }
 
+/** What came of steering one message. */
+type Outcome = SteerOutcome | "unaffected" | "failed";
+
+/** What is to be done to one message. */
+type SteeringOf = ReturnType<typeof steeringFor>;
+
 /** Does it; gives the count now and then, and at the end with `over`. @throws {Problem} unless it says for which messages */
 export async function* act(request: SteerRequest): AsyncGenerator<ActionResult> {
-  const { action, target, signal } = request;
-  const ids = await idsOf(action, target, signal);
+  const { action, steering, target, signal } = request;
+  const steeringOf = steeringFor(steering);
+  const ids = await idsOf(request, steeringOf);
   const tally = new Tally(ids.length);
   for (let at = 0; at < ids.length && !action.dryRun && !signal.aborted; at += TOLD_EACH) {
     if (at > 0) yield tally.result(false);
     await forEachLimited(ids.slice(at, at + TOLD_EACH), AT_ONCE, async (id) => {
-      if (!signal.aborted) tally.add(id, await steer(id, request));
+      if (!signal.aborted) tally.add(id, await steer(id, request, steeringOf));
     });
     await breathe();
   }
@@ -78,9 +87,8 @@ export async function* act(request: SteerRequest): AsyncGenerator<ActionResult> 
 
 /** The messages that are meant. @throws {Problem} when nothing says which */
 async function idsOf(
-  { ids, filter }: Action,
-  { queue, clock }: ControlTarget,
-  signal: AbortSignal,
+  { action: { ids, filter }, target: { queue, clock }, signal }: SteerRequest,
+  steeringOf: SteeringOf,
 ): Promise<readonly string[]> {
   const named = ids && [...new Set(ids)];
   if (filter === undefined) {
@@ -90,7 +98,7 @@ async function idsOf(
   const matches = testOf(filter, clock.now());
   const found: string[] = [];
   await inSlices(named ? overviewsOf(named, queue) : queue.overviews(), (overview) => {
-    if (matches(overview)) found.push(overview.id);
+    if (matches(overview) && steeringOf(overview) !== undefined) found.push(overview.id);
   }, signal);
   return found;
 }
@@ -106,11 +114,14 @@ function* overviewsOf(ids: readonly string[], queue: Queue): Generator<Overview>
 /** Steers one message; what is done is told. */
 async function steer(
   id: string,
-  { target, by, action, steering }: SteerRequest,
-): Promise<SteerOutcome | "failed"> {
+  { target, by, action, steering: wanted }: SteerRequest,
+  steeringOf: SteeringOf,
+): Promise<Outcome> {
+  const before = target.queue.overview(id);
+  const steering = before === undefined ? wanted : steeringOf(before);
+  if (steering === undefined) return "unaffected";
   // While its destination rests it would be set aside again.
-  const before = steering.kind === "retry" ? target.queue.overview(id) : undefined;
-  if (before !== undefined) target.steering?.letTry(before);
+  if (before !== undefined && steering.kind === "retry") target.steering?.letTry(before);
   const order: SteerOrder = { steering, by, detail: detailOf(action), wait: WAIT };
   try {
     return await steerAndTell(target, id, order);
@@ -133,14 +144,14 @@ function detailOf({ reason, nextHop, recipients = {} }: Action): string | undefi
 /** Counts what came of it. */
 class Tally {
   readonly #matched: number;
-  readonly #counts = { done: 0, busy: 0, gone: 0, captured: 0, failed: 0 };
+  readonly #counts = { done: 0, busy: 0, gone: 0, captured: 0, unaffected: 0, failed: 0 };
   readonly #notDone: ActionResult["notDone"] = [];
 
   constructor(matched: number) {
     this.#matched = matched;
   }
 
-  add(id: string, outcome: SteerOutcome | "failed"): void {
+  add(id: string, outcome: Outcome): void {
     this.#counts[outcome]++;
     if (outcome === "done" || this.#notDone.length >= MOST_NAMED) return;
     this.#notDone.push({ id, outcome });

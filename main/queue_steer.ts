@@ -11,6 +11,7 @@ import type { ActionResult } from "../control/act.ts";
 import { type ActionInput, MOST_IDS } from "../control/action.ts";
 import type { QueueEntry } from "../control/client.ts";
 import type { FilterInput } from "../control/filter.ts";
+import { steeringFor } from "../control/replacement.ts";
 import { countText, listText, pathText } from "../control/words.ts";
 import { canonicalDomain } from "../protocol/domain.ts";
 import { CommandError, type Context, must, OK, USAGE, wholeId } from "./context.ts";
@@ -36,6 +37,7 @@ const NOT_DONE = {
   busy: "being delivered and not given back in time",
   gone: "gone by now",
   captured: "captured, which can only be removed",
+  unaffected: "without such a recipient",
   failed: "that could not be recorded: see the server's log",
 } as const;
 
@@ -64,7 +66,8 @@ export async function steerMessages(
     if (whole !== undefined) return whole;
   }
   const choice = await choiceOf(action, line, context);
-  const meant = await meantBy(choice, line, context);
+  const isMeant = recipientTest(particulars);
+  const meant = await meantBy(choice, isMeant, line, context);
   if (meant.count === 0) {
     await context.terminal.line("No message in the queue matches.");
     return OK;
@@ -131,13 +134,28 @@ async function announce(
   if (count > examples.length) await terminal.line(`  and ${count - examples.length} more`);
 }
 
+/** A message that may be meant. */
+type EntryTest = (entry: QueueEntry) => boolean;
+
+/** Only of messages with such recipients can these be replaced; undefined where that does not matter. */
+function recipientTest({ nextHop, recipients }: Partial<ActionInput>): EntryTest | undefined {
+  if (nextHop !== undefined || recipients === undefined) return undefined;
+  const kind = "redirect";
+  const steeringOf = steeringFor({ kind, recipients: new Map(Object.entries(recipients)) });
+  return (entry) => steeringOf(entry) !== undefined;
+}
+
 /** @throws {CommandError} when one of the ids is in no queue */
-async function meantBy({ ids, filter }: Choice, line: Line, context: Context): Promise<Meant> {
-  const { client } = context;
+async function meantBy(
+  { ids, filter }: Choice,
+  isMeant: EntryTest | undefined,
+  line: Line,
+  { client }: Context,
+): Promise<Meant> {
   if (ids !== undefined) {
     return { count: ids.length, examples: await examplesOf(ids, client), choice: { ids } };
   }
-  if (!line.switches.has("yes")) return await matchingNow(filter!, client);
+  if (isMeant || !line.switches.has("yes")) return await matchingNow(filter!, client, isMeant);
   const page = must(await client.list({ ...filter, limit: EXAMPLES }));
   return { count: page.matched, examples: page.messages, choice: { filter } };
 }
@@ -153,11 +171,16 @@ async function examplesOf(ids: readonly string[], client: Context["client"]) {
 }
 
 /** Whoever is asked agrees to these messages, and not to those that come to match until the answer is given. */
-async function matchingNow(filter: FilterInput, client: Context["client"]): Promise<Meant> {
+async function matchingNow(
+  filter: FilterInput,
+  client: Context["client"],
+  isMeant: EntryTest = () => true,
+): Promise<Meant> {
   const ids: string[] = [];
   const examples: QueueEntry[] = [];
   for await (const answer of client.listAll(filter)) {
     const entry = must(answer);
+    if (!isMeant(entry)) continue;
     ids.push(entry.id);
     if (examples.length < EXAMPLES) examples.push(entry);
   }

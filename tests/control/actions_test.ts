@@ -118,6 +118,24 @@ Deno.test("a bounce tells the sender the reason, and a redirect goes to the new 
   assertEquals(fact.detail, "to relay.example:2525, old@example.com is new@example.com now");
 });
 
+Deno.test("recipients are replaced however they are written, and messages without them stay as they are", async () => {
+  const rig = rigOf();
+  const moved = await put(rig.queue, "x", ["Old@Example.com", "b@example.com"]);
+  const other = await put(rig.queue, "x", ["c@example.com"]);
+  const recipients = { "old@EXAMPLE.com": "new@example.com" };
+  const attempts = { action: "redirect", recipients } as const;
+  assertEquals(await outcome(rig, { ...attempts, filter: {}, dryRun: true }), { ...ONE, done: 0 });
+  const results = rig.client.act({ ...attempts, ids: [moved.id, other.id] });
+  const last = (await Array.fromAsync(results)).map(good).at(-1)!;
+  assertEquals([last.done, last.unaffected], [1, 1]);
+  assertEquals(last.notDone, [{ id: other.id, outcome: "unaffected" }]);
+  assertEquals(rig.queue.overview(moved.id)!.recipients, ["new@example.com", "b@example.com"]);
+  const told = rig.facts.map((fact) => fact.kind === "steered" && [fact.id, fact.redirected]);
+  assertEquals(told, [[moved.id, [{ from: "Old@Example.com", to: "new@example.com" }]]]);
+  const both = { ...attempts, nextHop: "relay.example", filter: {} };
+  assertEquals(await outcome(rig, both), { ...ONE, matched: 2, done: 2 });
+});
+
 const ID = "0".repeat(26);
 const WRONG: [action: unknown, key: string][] = [
   [{ action: "explode", ids: [ID] }, "action"],

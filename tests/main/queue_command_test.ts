@@ -187,6 +187,25 @@ Deno.test("what keeps all mail from going is said by explain and retry: a hold, 
     assertEquals([none, allHeld, heldDomains], [true, false, ["example.net"]]);
   }));
 
+Deno.test("only messages with such a recipient are redirected to another, whatever else matches", () =>
+  withQueue(async (shell) => {
+    const bob = await shell.bring("bob@example.net");
+    await shell.bring("carol@example.net");
+    const change = ["--to-address", "BOB@example.net=dora@example.com", "--yes"];
+    const shown = await shell.lines("redirect", "--all", ...change);
+    assertEquals([shown[0], shown[2]], ["1 message to redirect:", "1 message redirected."]);
+    const list = await shell.lines("list", "--json");
+    assertEquals(list.map((line) => JSON.parse(line).recipients[0]), [
+      "dora@example.com",
+      "carol@example.net",
+    ]);
+    const none = await shell.lines("redirect", "--all", ...change);
+    assertEquals(none, ["No message in the queue matches."]);
+    const { code, stderr } = await shell.queue("redirect", bob, ...change);
+    assertEquals(code, 1);
+    assertStringIncludes(stderr[0]!, `not done: 1 without such a recipient (${bob})`);
+  }));
+
 Deno.test("a domain is held as such, now and from now on, and says so", () =>
   withQueue(async (shell) => {
     await shell.bring("bob@example.net");
