@@ -197,11 +197,10 @@ function attemptText(fact: AttemptFact, time: TimeWriter): Told {
 }
 
 function routeLines(route: RouteFact | undefined, kept: true | undefined): StoryLine[] {
-  if (route === undefined) {
-    return kept === undefined ? [] : [line("route", "over a connection that was kept open")];
-  }
+  const over = kept && "over a connection that was kept open";
+  if (route === undefined) return some("route", over);
   return [
-    line("route", route.why),
+    line("route", over ? `${route.why}, ${over}` : route.why),
     ...under("DNS", route.answers),
     ...under("passed over", route.skipped ?? []),
   ];

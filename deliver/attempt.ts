@@ -26,7 +26,7 @@ export interface Try {
   readonly took: number;
   /** Absent when there was no host to try. */
   readonly host?: Host;
-  /** How it was found; absent on a kept connection. */
+  /** How it was found: on a kept connection, when that was made. */
   readonly route?: RouteFact;
   /** Whether the connection had been used before. */
   readonly kept?: true;
@@ -153,6 +153,7 @@ class Run {
   async #tryHost(host: Host, search: Search): Promise<void> {
     try {
       const client = await this.#deps.sessions.open(host, this.#requireTls);
+      client.route = search.route;
       await this.transact(client, search);
     } catch (error) {
       if (!(error instanceof DeliveryFailure)) throw error;
@@ -272,13 +273,18 @@ function searchOf({ told }: Route, at: number, now: number): Search {
 
 /** What led to a transaction: the search for the host and the way to it, where it is the first one over its connection. */
 function beginning(
-  { host, setup }: SmtpClient,
+  { host, setup, route }: SmtpClient,
   search: Search | undefined,
   at: number,
   stages: Stages,
 ): Omit<Try, "took" | "outcomes" | "reply"> {
   const { tls } = setup;
-  if (search === undefined) return { at, host, kept: true, tls, stages };
-  const { dns, route } = search;
-  return { at: search.at, host, route, tls, stages: { dns, ...setup.stages, ...stages } };
+  if (search === undefined) return { at, host, route, kept: true, tls, stages };
+  return {
+    at: search.at,
+    host,
+    route,
+    tls,
+    stages: { dns: search.dns, ...setup.stages, ...stages },
+  };
 }

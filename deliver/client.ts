@@ -6,6 +6,7 @@
  * @module
  */
 import type { DeliverySettings } from "../config/config.ts";
+import type { RouteFact } from "../history/story.ts";
 import type { TlsInfo } from "../message/envelope.ts";
 import { DotStuffer } from "../protocol/dot_stuff.ts";
 import type { Extensions } from "../protocol/ehlo.ts";
@@ -41,6 +42,8 @@ export class SmtpClient {
   readonly extensions: Extensions;
   /** How it came to be ready for mail. */
   readonly setup: SetupFacts;
+  /** How its host was found, as far as whoever connected to it says so. */
+  route: RouteFact | undefined;
   readonly #dialogue: Dialogue;
   readonly #settings: DeliverySettings;
   /** Transactions that it may carry: what the settings say, or less if the host does (RFC 9422). */

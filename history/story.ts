@@ -106,7 +106,7 @@ export interface AttemptFact extends Fact {
   readonly destination: string;
   /** The recipients it was for. */
   readonly recipients: readonly string[];
-  /** Absent on a kept connection. */
+  /** On a kept connection that by which it was made. */
   readonly route?: RouteFact;
   /** The host, and `address:port`; absent when none was found. */
   readonly host?: string;

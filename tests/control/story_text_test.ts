@@ -128,6 +128,15 @@ Deno.test("the story of a message that waits names client, rules, route, answers
   ]]);
 });
 
+Deno.test("the route of an attempt over a kept connection is that by which it was made", () => {
+  const over = "over a connection that was kept open";
+  const routeOf = (fact: AttemptFact) =>
+    storyText([fact], { now: AT, time }).events[0]!.lines
+      .filter(({ label }) => label === "route").map(({ text }) => text);
+  assertEquals(routeOf(attempt({ kept: true })), [`MX example.net, ${over}`]);
+  assertEquals(routeOf(attempt({ kept: true, route: undefined })), [over]);
+});
+
 Deno.test("the answer says of a message in the queue what it waits for", () => {
   const hold: StoryFact = { kind: "steered", at: AT + 2000, id: ID, action: "hold", by: "socket" };
   const rest: StoryFact = {

@@ -149,7 +149,8 @@ function observerInto(events: Events): DeliveryObserver {
   return { emit: (event, detail) => void events[event].push(detail) };
 }
 
-function routeTo(hosts: readonly Host[] | undefined): Route {
+/** What these hosts are as a route; without any there is no such domain. */
+export function routeTo(hosts: readonly Host[] | undefined): Route {
   if (hosts !== undefined) return { kind: "hosts", hosts: each(hosts) };
   const error = {
     enhanced: "5.1.2",

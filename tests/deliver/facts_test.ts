@@ -18,7 +18,7 @@ import {
   withPeer,
 } from "../helpers/scripted_peer.ts";
 import { until } from "../helpers/waiting.ts";
-import { deadHost, Rig } from "./delivery_rig.ts";
+import { deadHost, Rig, routeTo } from "./delivery_rig.ts";
 
 const authority = await makeAuthority();
 const caCerts = [authority.cert];
@@ -62,6 +62,22 @@ Deno.test("a delivery is told with its stages, on a kept connection with the las
   assertMatches(kept!, { id: second, kept: true, delivered: 2, tls: fresh!.tls! });
   assertEquals(Object.keys(kept!.stages), ["envelope", "content"]);
   assertMatches(rig.facts[3]!, { id: second, delivered: 2, bounced: 0 });
+});
+
+Deno.test("a message over a kept connection is told how its host was found for the one that made it", async () => {
+  await using host = new MailHost();
+  const told = () => ({ took: 0, why: "MX one.test", answers: ["MX one.test: 10 mail.test"] });
+  const route = () => Promise.resolve({ ...routeTo([host.host]), told });
+  await using rig = new Rig({}, { route });
+  rig.delivery.start();
+  for (const to of ["a@one.test", "b@one.test"]) {
+    await rig.send(to);
+    await rig.idle();
+  }
+  const [fresh, kept] = attemptsOf(rig.facts);
+  assertEquals([fresh!.kept, kept!.kept], [undefined, true]);
+  assertEquals(fresh!.route!.answers, told().answers);
+  assertEquals(kept!.route, fresh!.route);
 });
 
 Deno.test("each host that was tried is told, and the last says what comes next and when", async () => {

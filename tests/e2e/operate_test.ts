@@ -61,6 +61,7 @@ Deno.test({
         assertMatch(first!.next!, /retry 1, .*retry\.first 100ms/);
         assertMatch(first!.route!.answers.join(), /MX there\.test: 10 mx\.there\.test/);
         assertEquals([second!.outcome, second!.reply], ["delivered", "250 2.0.0 taken"]);
+        assertMatch(second!.route!.answers.join(), /MX there\.test: 10 mx\.there\.test/);
         assertEquals([finished!.kind, finished!.delivered], ["finished", 1]);
         // What the history has of it is written a moment later, and what the queue has.
         await site.text("/v1/history?to=bob@there.test");
