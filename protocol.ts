@@ -290,7 +290,7 @@ export class ServerSession extends SessionMachine {
 
   #auth(command: AuthCommand): MaybePromise<SmtpReply> {
     const opened = openAuth(command, this.#authParties);
-    if ("code" in opened) return this.#budget.fault(opened);
+    if ("code" in opened) return this.#refused(this.#budget.fault(opened));
     this.state = { name: "auth", exchange: opened };
     return opened.begin().then((turn) => this.#endTurn(turn));
   }

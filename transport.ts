@@ -15,6 +15,7 @@ import type { TlsChannel } from "./message/envelope.ts";
 import { ServerSession } from "./protocol.ts";
 import type { SessionHandler, SessionOptions } from "./protocol/handler.ts";
 import { LOCAL_ERROR, reply, replyBytes, SHUTTING_DOWN, type SmtpReply } from "./protocol/reply.ts";
+import { recorded } from "./protocol/transaction.ts";
 import { ConnectionCount, type Room } from "./transport/connection_count.ts";
 import { Connection, endpoint, type Peer, TimeoutError } from "./transport/connection.ts";
 import { Deadlines } from "./transport/deadlines.ts";
@@ -252,8 +253,10 @@ export class Transport {
       if (listener.proxied) await this.#introduce(connection, record);
       end = await this.#admit(connection, record);
     } catch (fault) {
-      error = messageOf(fault);
-      end = endBy(fault, connection);
+      // After QUIT nothing can be broken off: many do not wait for the answer to it.
+      const hasQuit = this.#connections.get(connection)?.hasQuit === true;
+      error = hasQuit ? undefined : messageOf(fault);
+      end = hasQuit ? "quit" : endBy(fault, connection);
     } finally {
       connection.close();
       this.#tellEnd(connection, record, this.#stopping && end !== "quit" ? "shutdown" : end, error);
@@ -267,7 +270,9 @@ export class Transport {
     end: SessionFact["end"],
     error?: string,
   ): void {
-    const client = this.#connections.get(connection)?.client ?? { ...connection.remote, ...SILENT };
+    const { remote, tls } = connection;
+    const client = this.#connections.get(connection)?.client ??
+      { ...remote, ...SILENT, tls: tls && recorded(tls) };
     this.#options.sessions.ended(record, { client, end, error });
   }
 

@@ -62,7 +62,12 @@ const MECHANISMS: ReadonlyMap<string, Mechanism> = new Map<MechanismName, Mechan
 ]);
 
 const ALREADY = reply(503, "5.5.1", "Already authenticated");
-const NEEDS_TLS = reply(538, "5.7.11", "Encryption required for authentication");
+/** AUTH in plaintext where the server demands TLS for it (RFC 4954 §6). */
+export const AUTH_NEEDS_TLS: SmtpReply = reply(
+  538,
+  "5.7.11",
+  "Encryption required for authentication",
+);
 const UNKNOWN_MECHANISM = reply(504, "5.5.4", "Mechanism not offered");
 const NOT_BASE64 = reply(501, "5.5.2", "Cannot decode base64");
 const CANCELLED = reply(501, "5.7.0", "Authentication cancelled");
@@ -121,7 +126,7 @@ export function openAuth(command: AuthCommand, parties: AuthParties): AuthExchan
   const { client, authenticator } = parties;
   if (authenticator === undefined) return NOT_IMPLEMENTED;
   if (client.user !== undefined) return ALREADY;
-  if (authenticator.needsTls && client.tls === undefined) return NEEDS_TLS;
+  if (authenticator.needsTls && client.tls === undefined) return AUTH_NEEDS_TLS;
   const offered = offeredMechanisms(parties);
   const mechanism = MECHANISMS.get(command.mechanism);
   if (mechanism === undefined || !offered.includes(command.mechanism)) return UNKNOWN_MECHANISM;

@@ -83,7 +83,7 @@ export function withoutFingerprint<T extends TlsInfo>(tls: T): T {
 }
 
 /** What is kept of a TLS session with the messages that come over it. */
-function recorded({ version, cipher, verified, fingerprint }: TlsInfo): TlsInfo {
+export function recorded({ version, cipher, verified, fingerprint }: TlsInfo): TlsInfo {
   const session = { version, cipher, verified };
   return fingerprint === undefined ? session : { ...session, fingerprint };
 }

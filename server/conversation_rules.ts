@@ -7,6 +7,7 @@
 import type { Limits } from "../config/config.ts";
 import { limitRule } from "../config/setting_text.ts";
 import type { Decision } from "../history/story.ts";
+import { AUTH_NEEDS_TLS } from "../protocol/auth.ts";
 import {
   BARE_LINE_END,
   TALKS_AHEAD,
@@ -32,6 +33,7 @@ const RULES: ReadonlyMap<SmtpReply, Rule> = new Map<SmtpReply, Rule>([
   [TOO_MANY_RCPT, { about: "limit", limit: "recipients" }],
   [TOO_MANY_ERRORS, { about: "limit", limit: "errors" }],
   [TOO_MANY_IDLE, { about: "limit", limit: "idleCommands" }],
+  [AUTH_NEEDS_TLS, { about: "login", rule: "auth_without_tls false" }],
   [TALKS_AHEAD, { about: "connection", rule: "forbid_unauth_pipelining" }],
 ]);
 

@@ -118,11 +118,12 @@ export class Connection {
     if (rest.length > 0) this.#stream = new ReadAhead(this.#stream, Promise.resolve(rest));
   }
 
-  /** Whether the peer says nothing for `ms` milliseconds; what it says all the same is read next. No read may be under way. */
+  /** Whether the peer says nothing for `ms` milliseconds, or leaves; what it says all the same is read next. No read may be under way. */
   async isQuiet(ms: number, clock: Clock): Promise<boolean> {
     const buffer = new Uint8Array(EARLY_OCTETS);
     const read = this.#stream.read(buffer).then((n) => n === null ? null : buffer.subarray(0, n));
-    const spoke = read.then(() => true, () => true); // An error is told to who reads next.
+    // Who leaves has said nothing; that, and an error, is told to who reads next.
+    const spoke = read.then((octets) => octets !== null, () => false);
     const { promise: over, resolve } = Promise.withResolvers<boolean>();
     const cancel = clock.after(ms, () => resolve(false));
     const ended = this.closed.then(() => true);

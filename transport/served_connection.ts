@@ -82,6 +82,11 @@ export class ServedConnection {
     return this.#session.client;
   }
 
+  /** Whether the client has said QUIT. */
+  get hasQuit(): boolean {
+    return this.#session.hasQuit;
+  }
+
   /** Greets, then lets the session and the client talk until one of them ends it, and gives how. */
   async run(): Promise<SessionFact["end"]> {
     await this.#greet();

@@ -8,10 +8,10 @@ export interface CapturedRecord {
   readonly properties: Record<string, unknown>;
 }
 
-/** The records that come, of this level and above, while something is done. */
+/** The records that come, of this level and above, while something is done, which may look at those that came so far. */
 export async function capturedLog(
   lowestLevel: LogLevel,
-  work: () => Promise<void>,
+  work: (records: readonly CapturedRecord[]) => Promise<void>,
 ): Promise<CapturedRecord[]> {
   const records: CapturedRecord[] = [];
   const sink = ({ message, properties }: LogRecord) =>
@@ -24,7 +24,7 @@ export async function capturedLog(
     ],
   });
   try {
-    await work();
+    await work(records);
   } finally {
     resetSync();
   }

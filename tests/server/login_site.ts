@@ -8,7 +8,8 @@ import { configOf } from "../../server/options.ts";
 import { startServer } from "../../server/server.ts";
 import { withTempDir } from "../helpers/temp_dir.ts";
 import { TestClock } from "../helpers/test_clock.ts";
-import type { Address } from "../transport/peer.ts";
+import { until } from "../helpers/waiting.ts";
+import type { Address, Peer } from "../transport/peer.ts";
 import { CERTIFICATE } from "../transport/running.ts";
 
 export const ANNA = "anna@example.org";
@@ -76,4 +77,21 @@ export function withLogins(
       await server.stop();
     }
   });
+}
+
+/** The longest that a failure waits, ms. */
+const LONGEST_DELAY = 8000;
+
+/** Says a line, and moves time on when its answer waits. */
+export async function askPatiently(
+  peer: Peer,
+  line: string,
+  { clock }: Pick<LoginSite, "clock">,
+): Promise<string> {
+  const { timers } = clock;
+  let answered = false;
+  const answer = peer.ask(line).finally(() => answered = true);
+  await until(() => answered || clock.timers > timers);
+  if (!answered) clock.advance(LONGEST_DELAY);
+  return await answer;
 }

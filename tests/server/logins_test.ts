@@ -21,7 +21,15 @@ import { until } from "../helpers/waiting.ts";
 import { capturedLog } from "../helpers/captured_log.ts";
 import { Peer } from "../transport/peer.ts";
 import { CERTIFICATE } from "../transport/running.ts";
-import { ANNA, type LoginSite, PASSWORD, SCANNER, withLogins, writeUsers } from "./login_site.ts";
+import {
+  ANNA,
+  askPatiently,
+  type LoginSite,
+  PASSWORD,
+  SCANNER,
+  withLogins,
+  writeUsers,
+} from "./login_site.ts";
 import { received } from "./receiving.ts";
 
 const ANYWHERE: StartOptions = { authWithoutTls: true };
@@ -35,19 +43,6 @@ async function greeted({ addr }: Pick<LoginSite, "addr">): Promise<Peer> {
   const peer = await Peer.connect(addr);
   await peer.hello();
   return peer;
-}
-
-/** The longest that a failure waits, ms. */
-const LONGEST_DELAY = 8000;
-
-/** Says a line, and moves time on when its answer waits. */
-async function askPatiently(peer: Peer, line: string, { clock }: LoginSite): Promise<string> {
-  const { timers } = clock;
-  let answered = false;
-  const answer = peer.ask(line).finally(() => answered = true);
-  await until(() => answered || clock.timers > timers);
-  if (!answered) clock.advance(LONGEST_DELAY);
-  return await answer;
 }
 
 Deno.test("before TLS a submission listener offers no AUTH, and takes neither a login nor mail", () =>
