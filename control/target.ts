@@ -44,6 +44,9 @@ export interface PlanQuestion {
   readonly requireTls?: boolean;
 }
 
+/** Why a message would stay in the queue: it would be captured, all mail is held, or that for its domain. */
+export const STAYS = ["captured", "all_held", "domain_held"] as const;
+
 /** What would become of a message. */
 export interface MailPlan {
   /** What its client would hear, and by which rules. */
@@ -54,6 +57,8 @@ export interface MailPlan {
   };
   /** Where it would go. */
   readonly route: RoutePlan;
+  /** Why it would stay here for now; absent when it would go, or where it is not known what is held. */
+  readonly stays?: typeof STAYS[number];
 }
 
 /** Where facts are told and heard. */

@@ -43,7 +43,7 @@ export interface RoutePlan {
   readonly error?: DeliveryError;
   /** What TLS would be demanded, and by what. */
   readonly tls: string;
-  /** At most {@linkcode MOST_RETRIES}; the last is when the message's time ends. */
+  /** At most {@linkcode MOST_RETRIES}; the last is when the message's time ends. None where it would come back at once. */
   readonly retries: readonly PlannedRetry[];
   /** The share by which each wait is made shorter or longer at random. */
   readonly jitter: number;
@@ -87,6 +87,8 @@ export async function planRoute(
       hosts.push(known === undefined ? host : { ...host, unverifiable: known });
     }
   }
+  // It would come back after the first attempt.
+  const isHopeless = found.kind === "failure" && found.error.permanent;
   const telling = found.told?.() ?? { why: destination, answers: [] };
   return {
     destination,
@@ -94,7 +96,7 @@ export async function planRoute(
     hosts,
     ...(found.kind === "failure" && { error: found.error }),
     tls: policyText(demand, requireTls),
-    retries: retriesOf(settings.retry, at),
+    retries: isHopeless ? [] : retriesOf(settings.retry, at),
     jitter: settings.retry.jitter,
   };
 }

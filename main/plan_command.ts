@@ -11,7 +11,8 @@ import { ControlClient } from "../control/client.ts";
 import { isMailbox } from "../control/mailbox_text.ts";
 import { Problem } from "../control/problem.ts";
 import type { MailPlan, PlanQuestion } from "../control/target.ts";
-import { hopText, spanText, untilText } from "../control/words.ts";
+import type { Tone } from "../control/story_answer.ts";
+import { hopText, pathText, spanText, untilText } from "../control/words.ts";
 import { UsersError } from "../policy/users.ts";
 import { SOCKET_NAME } from "../server/control.ts";
 import { planMail } from "../server/plan_mail.ts";
@@ -41,7 +42,7 @@ function helpText(): string {
     "",
     ...flagLines(FLAGS),
     "",
-    "Exit status: 0 when it would be accepted and has a host to go to, else 1.",
+    "Exit status: 0 when it would be accepted and has a host to go to, or is captured; else 1.",
   ].join("\n");
 }
 
@@ -69,7 +70,9 @@ export async function planCommand(
   return await withTerminal(async (terminal) => {
     if (line.switches.has("json")) await terminal.line(jsonLine(plan));
     else await tell(plan, by, question, terminal);
-    return plan.receive.accepted && plan.route.hosts.length > 0 ? OK : FAILED;
+    const { receive, route, stays } = plan;
+    const isOn = stays === "captured" || route.hosts.length > 0;
+    return receive.accepted && isOn ? OK : FAILED;
   });
 }
 
@@ -104,17 +107,16 @@ async function planned(
 }
 
 async function tell(
-  { receive, route: { destination, route, hosts, error, tls, retries, jitter } }: MailPlan,
+  plan: MailPlan,
   by: string,
-  { from, to }: PlanQuestion,
+  question: PlanQuestion,
   terminal: Terminal,
 ): Promise<void> {
+  const { receive, route: { destination, route, hosts, error, tls, retries, jitter } } = plan;
   const now = Date.now();
   const time = timeWriter({ now });
   const say = (label: string, text: string) => terminal.labelled(label, visible(text));
-  const verdict = answerText({ receive, hosts: hosts.length, error: error?.text }, from, to);
-  const isGood = receive.accepted && hosts.length > 0;
-  const tone = isGood ? "good" : "bad";
+  const [tone, verdict] = verdictOf(plan, question);
   await terminal.text(visible(verdict), (part) => terminal.strong(terminal.toned(tone, part)));
   await terminal.text(`By ${by}. Nothing was sent.`, terminal.faint);
   await terminal.line("");
@@ -132,7 +134,7 @@ async function tell(
   if (error !== undefined) await say("no host:", error.text);
   await say("TLS:", tls);
   await each(retriesText(retries, now, time), "retries:", say);
-  if (jitter > 0) {
+  if (jitter > 0 && retries.length > 0) {
     await say("", `each wait is up to ${Math.round(jitter * 100)} % shorter or longer`);
   }
 }
@@ -166,19 +168,31 @@ async function each(
   for (const [i, text] of texts.entries()) await say(i === 0 ? label : "", text);
 }
 
-function answerText(
-  { receive, hosts, error }: {
-    receive: MailPlan["receive"];
-    hosts: number;
-    error: string | undefined;
-  },
-  from: string,
-  to: string,
-): string {
-  const mail = `Mail from ${from === "" ? "<>" : from} for ${to}`;
-  if (!receive.accepted) return `${mail} would be refused: ${receive.reply}`;
-  if (hosts === 0) {
-    return `${mail} would be accepted, and finds no host: ${error ?? "none is there"}`;
+function verdictOf(
+  { receive, route: { hosts, error }, stays }: MailPlan,
+  { from, to }: PlanQuestion,
+): [Tone, string] {
+  const mail = `Mail from ${pathText(from)} for ${to}`;
+  if (!receive.accepted) return ["bad", `${mail} would be refused: ${receive.reply}`];
+  if (stays !== undefined) {
+    return ["waiting", `${mail} would be accepted and ${stayText(stays, to)}`];
   }
-  return `${mail} would be accepted and delivered`;
+  if (hosts.length > 0) return ["good", `${mail} would be accepted and delivered`];
+  const gone = from === "" ? "be given up at once" : "come back at once";
+  const end = error?.permanent ? gone : "find no host for now";
+  return ["bad", `${mail} would be accepted and ${end}: ${error?.text ?? "none is there"}`];
+}
+
+function stayText(stays: NonNullable<MailPlan["stays"]>, to: string): string {
+  const domain = to.slice(to.lastIndexOf("@") + 1);
+  switch (stays) {
+    case "captured":
+      return "captured: it would stay in the inbox until it is released there";
+    case "all_held":
+      return "held: all delivery is held (queue release --all)";
+    case "domain_held":
+      return `held: all mail for ${domain} is (queue release --domain ${domain})`;
+    default:
+      return stays satisfies never;
+  }
 }

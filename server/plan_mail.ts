@@ -33,7 +33,7 @@ export async function planMail(
       planReceive(message, { ...rules, queue: { hasRoom: () => true } }),
       routing.plan(message.to, { requireTls }),
     ]);
-    return { receive, route };
+    return { receive, route, ...(config.capture && { stays: "captured" }) };
   } finally {
     routing.close();
     logins.stop();

@@ -297,7 +297,7 @@ class Server implements ReloadableServer {
       this.#front.receiver.plan(message),
       this.#routing.plan(message.to, { requireTls }),
     ]);
-    return { receive, route };
+    return { receive, route, ...(this.#config.capture && { stays: "captured" }) };
   }
 
   #readinessSource(): ReadinessSource {

@@ -4,10 +4,12 @@
  * @module
  */
 import { z } from "zod";
+import { mailDomain } from "../../protocol/domain.ts";
 import { deliveryError, time } from "../answer_schemas.ts";
 import { mailboxText, senderText } from "../mailbox_text.ts";
 import { Problem } from "../problem.ts";
 import { type Route, route } from "../route.ts";
+import { type MailHolds, type MailPlan, STAYS } from "../target.ts";
 import { ipAddress } from "../texts.ts";
 
 const question = z.strictObject({
@@ -37,6 +39,9 @@ const plan = z.object({
     retries: z.array(z.object({ retry: z.int(), at: time, rule: z.string() })),
     jitter: z.number(),
   }),
+  stays: z.enum(STAYS).optional().describe(
+    "Why it would stay in the queue; absent when it would go",
+  ),
 }).meta({ id: "Plan" });
 
 /** A plan as a client asks for it. */
@@ -54,8 +59,18 @@ export const PLAN_ROUTES: readonly Route[] = [
     body: question,
     answers: { "application/json": plan },
     async handle({ target, body }) {
-      if (target.plan !== undefined) return await target.plan(body);
-      throw new Problem("not_available", "only a running server can plan");
+      if (target.plan === undefined) {
+        throw new Problem("not_available", "only a running server can plan");
+      }
+      const plan = await target.plan(body);
+      return { ...plan, stays: plan.stays ?? holdOn(body.to, target.holds) };
     },
   }),
 ];
+
+/** What holds mail for an address. */
+function holdOn(to: string, holds: MailHolds): MailPlan["stays"] {
+  if (holds.isAllHeld) return "all_held";
+  const domain = mailDomain(to);
+  return holds.heldDomains().some((held) => held.domain === domain) ? "domain_held" : undefined;
+}

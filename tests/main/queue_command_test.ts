@@ -360,6 +360,7 @@ Deno.test("plan says the same with a server running and by the configuration alo
     assertStringIncludes(served.stdout, "By the running server.");
     const welcome = await shell.plan("<>", "bob@[192.0.2.1]");
     assertStringIncludes(welcome.stdout, "trust 127.0.0.0/8 (default)");
+    assertStringIncludes(welcome.stdout, "accepted and held: all delivery is held");
     const wrong = await shell.plan("anna", "bob@example.org");
     assertEquals([wrong.code, wrong.stdout], [2, ""]);
   }));
