@@ -1,4 +1,5 @@
 import { TestClock } from "../helpers/test_clock.ts";
+import { testClaims } from "./claim_contract.ts";
 import { testContract, type WithQueue } from "./contract.ts";
 import { openQueue } from "./fixtures.ts";
 import { testOverviews } from "./overview_contract.ts";
@@ -27,6 +28,7 @@ for (
   ] as const
 ) {
   testContract(name, onFiles(contentBudget));
+  testClaims(name, onFiles(contentBudget));
   testOverviews(name, onFiles(contentBudget));
   testSteering(name, onFiles(contentBudget));
 }

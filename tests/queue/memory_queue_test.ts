@@ -1,5 +1,6 @@
 import { MemoryQueue } from "../../queue/memory_queue.ts";
 import { TestClock } from "../helpers/test_clock.ts";
+import { testClaims } from "./claim_contract.ts";
 import { testContract, type WithQueue } from "./contract.ts";
 import { testOverviews } from "./overview_contract.ts";
 import { testSteering } from "./steering_contract.ts";
@@ -12,5 +13,6 @@ const inMemory: WithQueue = async (test) => {
 };
 
 testContract("memory queue", inMemory);
+testClaims("memory queue", inMemory);
 testOverviews("memory queue", inMemory);
 testSteering("memory queue", inMemory);

@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import type { Overview, Queue } from "../../queue/queue.ts";
 import type { TestClock } from "../helpers/test_clock.ts";
-import type { WithQueue } from "./contract.ts";
+import { contractOf, type WithQueue } from "./contract.ts";
 import {
   assertCounts,
   changes,
@@ -49,12 +49,7 @@ export async function putScheduled(queue: Queue, release: number): Promise<strin
 
 /** Registers the contract's tests for one store. */
 export function testOverviews(store: string, withQueue: WithQueue): void {
-  function contract(
-    name: string,
-    test: (queue: Queue, clock: TestClock) => Promise<void>,
-  ): void {
-    Deno.test(`${store}: ${name}`, () => withQueue(test));
-  }
+  const contract = contractOf(store, withQueue);
 
   contract("an overview says what is known of a message", async (queue, clock) => {
     const { id } = await put(queue, "hello", ["a@Example.com", "b@b.example", "c@example.com"]);

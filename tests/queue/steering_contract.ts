@@ -1,8 +1,8 @@
 /** What every store of the queue has to keep to when its messages are steered. */
 import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
-import { type DeliveryError, type Queue, QueueError, type Steering } from "../../queue/queue.ts";
+import { type DeliveryError, QueueError, type Steering } from "../../queue/queue.ts";
 import type { TestClock } from "../helpers/test_clock.ts";
-import type { WithQueue } from "./contract.ts";
+import { contractOf, type WithQueue } from "./contract.ts";
 import { NOBODY, putCaptured, putDeferred, putScheduled } from "./overview_contract.ts";
 import {
   assertCounts,
@@ -40,12 +40,7 @@ function statuses(message: { recipients: { status: string }[] } | undefined): st
 
 /** Registers the contract's tests for one store. */
 export function testSteering(store: string, withQueue: WithQueue): void {
-  function contract(
-    name: string,
-    test: (queue: Queue, clock: TestClock) => Promise<void>,
-  ): void {
-    Deno.test(`${store}: ${name}`, () => withQueue(test));
-  }
+  const contract = contractOf(store, withQueue);
 
   contract("a message on hold is not due until it is released", async (queue, clock) => {
     const id = await putDeferred(queue, clock);
