@@ -24,6 +24,11 @@ async function isGone(site: Site, id: string): Promise<boolean> {
   return await site.status(`/v1/queue/${id}`) === "404";
 }
 
+/** A test with a site of its own, where there is what it takes. */
+function operate(name: string, check: (site: Site) => Promise<void>): void {
+  Deno.test({ name, ignore, fn: () => withSite(check) });
+}
+
 /** Whether the spool holds nothing that a server would try again; its files may go while they are read. */
 async function isRecorded({ spool }: Site): Promise<boolean> {
   try {
@@ -41,203 +46,171 @@ async function deferred(site: Site, port: number): Promise<string> {
   return id;
 }
 
-Deno.test({
-  name:
-    "the story of a greylisted message is told from its session to its delivery, and after a crash",
-  ignore,
-  fn: () =>
-    withSite(async (site) => {
-      site.there.answer = greylist(1);
-      let id = "";
-      await site.serve(async ({ port, log }) => {
-        id = await bring(port, "bob@there.test");
-        const { session, ids } = await log.find("session");
-        assertEquals(ids, [id]);
-        await eventually(() => isGone(site, id));
-        const [accepted, first, second, finished, ...rest] = await story(site, id);
-        assertEquals(rest, []);
-        assertEquals([accepted!.kind, accepted!.session], ["accepted", session]);
-        assertEquals([first!.outcome, first!.reply], ["deferred", "451 4.7.1 Greylisted"]);
-        assertMatch(first!.next!, /retry 1, .*retry\.first 100ms/);
-        assertMatch(first!.route!.answers.join(), /MX there\.test: 10 mx\.there\.test/);
-        assertEquals([second!.outcome, second!.reply], ["delivered", "250 2.0.0 taken"]);
-        assertMatch(second!.route!.answers.join(), /MX there\.test: 10 mx\.there\.test/);
-        assertEquals([finished!.kind, finished!.delivered], ["finished", 1]);
-        // What the history has of it is written a moment later, and what the queue has.
-        await site.text("/v1/history?to=bob@there.test");
-        await eventually(() => isRecorded(site));
-      });
-      await site.serve(async () => {
-        assertEquals((await story(site, id)).length, 4);
-        const by = "/v1/history?from=ann@here.test&to=bob@there.test";
-        const { messages } = await site.json<{ messages: unknown[] }>(by);
-        assertEquals(messages.length, 1);
-      });
-    }),
+operate(
+  "the story of a greylisted message is told from its session to its delivery, and after a crash",
+  async (site) => {
+    site.there.answer = greylist(1);
+    let id = "";
+    await site.serve(async ({ port, log }) => {
+      id = await bring(port, "bob@there.test");
+      const { session, ids } = await log.find("session");
+      assertEquals(ids, [id]);
+      await eventually(() => isGone(site, id));
+      const [accepted, first, second, finished, ...rest] = await story(site, id);
+      assertEquals(rest, []);
+      assertEquals([accepted!.kind, accepted!.session], ["accepted", session]);
+      assertEquals([first!.outcome, first!.reply], ["deferred", "451 4.7.1 Greylisted"]);
+      assertMatch(first!.next!, /retry 1, .*retry\.first 100ms/);
+      assertMatch(first!.route!.answers.join(), /MX there\.test: 10 mx\.there\.test/);
+      assertEquals([second!.outcome, second!.reply], ["delivered", "250 2.0.0 taken"]);
+      assertMatch(second!.route!.answers.join(), /MX there\.test: 10 mx\.there\.test/);
+      assertEquals([finished!.kind, finished!.delivered], ["finished", 1]);
+      // What the history has of it is written a moment later, and what the queue has.
+      await site.text("/v1/history?to=bob@there.test");
+      await eventually(() => isRecorded(site));
+    });
+    await site.serve(async () => {
+      assertEquals((await story(site, id)).length, 4);
+      const by = "/v1/history?from=ann@here.test&to=bob@there.test";
+      const { messages } = await site.json<{ messages: unknown[] }>(by);
+      assertEquals(messages.length, 1);
+    });
+  },
+);
+
+operate("a message that is held stays over a crash, and goes when it is released", async (site) => {
+  await site.configure(LATE);
+  site.there.answer = greylist(1);
+  let id = "";
+  await site.serve(async ({ port }) => {
+    id = await deferred(site, port);
+    assertEquals(await site.act({ action: "hold", ids: [id] }), 1);
+  });
+  await site.serve(async () => {
+    assertEquals((await site.queue()).map(({ state }) => state), ["held"]);
+    assertEquals(await site.act({ action: "retry", ids: [id] }), 1);
+    assertEquals(await site.act({ action: "release", ids: [id] }), 1);
+    await site.act({ action: "retry", ids: [id] });
+    await eventually(() => isGone(site, id));
+    assertEquals(site.there.messages.length, 1);
+  });
 });
 
-Deno.test({
-  name: "a message that is held stays over a crash, and goes when it is released",
-  ignore,
-  fn: () =>
-    withSite(async (site) => {
-      await site.configure(LATE);
-      site.there.answer = greylist(1);
-      let id = "";
-      await site.serve(async ({ port }) => {
-        id = await deferred(site, port);
-        assertEquals(await site.act({ action: "hold", ids: [id] }), 1);
-      });
-      await site.serve(async () => {
-        assertEquals((await site.queue()).map(({ state }) => state), ["held"]);
-        assertEquals(await site.act({ action: "retry", ids: [id] }), 1);
-        assertEquals(await site.act({ action: "release", ids: [id] }), 1);
-        await site.act({ action: "retry", ids: [id] });
-        await eventually(() => isGone(site, id));
-        assertEquals(site.there.messages.length, 1);
-      });
-    }),
+operate(
+  "a retry sends at once what would wait for an hour, also chosen by its domain",
+  async (site) => {
+    await site.configure(LATE);
+    site.there.answer = greylist(1);
+    await site.serve(async ({ port }) => {
+      const id = await deferred(site, port);
+      const filter = { domain: "there.test" };
+      assertEquals(await site.act({ action: "retry", filter: { domain: "other.test" } }), 0);
+      assertEquals(await site.act({ action: "retry", filter }), 1);
+      await eventually(() => isGone(site, id));
+      assertEquals(site.there.messages.length, 1);
+    });
+  },
+);
+
+operate("what is removed is gone after a crash too, and nobody hears of it", async (site) => {
+  await site.configure(LATE);
+  site.there.answer = greylist(1);
+  await site.serve(async ({ port }) => {
+    const id = await deferred(site, port);
+    assertEquals(await site.act({ action: "remove", ids: [id] }), 1);
+  });
+  await site.serve(async () => assertEquals(await site.queue(), []));
+  assertEquals(site.there.messages, []);
 });
 
-Deno.test({
-  name: "a retry sends at once what would wait for an hour, also chosen by its domain",
-  ignore,
-  fn: () =>
-    withSite(async (site) => {
-      await site.configure(LATE);
-      site.there.answer = greylist(1);
-      await site.serve(async ({ port }) => {
-        const id = await deferred(site, port);
-        const filter = { domain: "there.test" };
-        assertEquals(await site.act({ action: "retry", filter: { domain: "other.test" } }), 0);
-        assertEquals(await site.act({ action: "retry", filter }), 1);
-        await eventually(() => isGone(site, id));
-        assertEquals(site.there.messages.length, 1);
-      });
-    }),
+operate(
+  "a message that is bounced comes back to its sender with the operator's reason",
+  async (site) => {
+    await site.configure(LATE);
+    site.there.answer = greylist(1);
+    await site.serve(async ({ port }) => {
+      const from = "ann@elsewhere.test";
+      const id = await bring(port, "bob@there.test", undefined, from);
+      await eventually(async () => (await site.queue()).some((one) => one.state === "deferred"));
+      await site.act({ action: "bounce", ids: [id], reason: "No such project any more" });
+      await eventually(async () => (await site.queue()).length === 0);
+      const [bounce] = site.elsewhere.messages;
+      assertEquals([bounce!.from, bounce!.recipients], ["", [from]]);
+      assertMatch(bounce!.content, /No such project any more/);
+      assertMatch(bounce!.content, /^Action: failed/m);
+    });
+  },
+);
+
+operate("a redirected message goes to the new next hop, also after a crash", async (site) => {
+  await site.configure(LATE);
+  site.there.answer = () => "451 4.3.2 Not now";
+  site.elsewhere.answer = (moment) => moment === "RCPT" ? "451 4.3.2 Not now" : undefined;
+  const { address, port: hop } = site.elsewhere.host;
+  await site.serve(async ({ port }) => {
+    const id = await deferred(site, port);
+    await site.act({ action: "redirect", ids: [id], nextHop: `${address}:${hop}` });
+    await eventually(async () => (await site.queue())[0]?.attempts === 2);
+  });
+  site.elsewhere.answer = () => undefined;
+  await site.serve(async () => {
+    await site.act({ action: "retry", filter: {} });
+    await eventually(async () => (await site.queue()).length === 0);
+  });
+  assertEquals(site.elsewhere.messages.map((one) => one.recipients), [["bob@there.test"]]);
 });
 
-Deno.test({
-  name: "what is removed is gone after a crash too, and nobody hears of it",
-  ignore,
-  fn: () =>
-    withSite(async (site) => {
-      await site.configure(LATE);
-      site.there.answer = greylist(1);
-      await site.serve(async ({ port }) => {
-        const id = await deferred(site, port);
-        assertEquals(await site.act({ action: "remove", ids: [id] }), 1);
-      });
-      await site.serve(async () => assertEquals(await site.queue(), []));
-      assertEquals(site.there.messages, []);
-    }),
-});
+operate(
+  "mail to a held domain stops and other mail goes, over a crash, until it is released",
+  async (site) => {
+    const hold = "/v1/domains/there.test/hold";
+    await site.serve(async () => {
+      assertEquals(await site.json(hold, "--request", "PUT"), { changed: true });
+    });
+    await site.serve(async ({ port }) => {
+      await bring(port, "bob@there.test");
+      const id = await bring(port, "cy@elsewhere.test");
+      await eventually(() => isGone(site, id));
+      assertEquals([site.there.connections, site.elsewhere.messages.length], [0, 1]);
+      await site.text(hold, "--request", "DELETE");
+      await eventually(async () => (await site.queue()).length === 0);
+      assertEquals(site.there.messages.length, 1);
+    });
+  },
+);
 
-Deno.test({
-  name: "a message that is bounced comes back to its sender with the operator's reason",
-  ignore,
-  fn: () =>
-    withSite(async (site) => {
-      await site.configure(LATE);
-      site.there.answer = greylist(1);
-      await site.serve(async ({ port }) => {
-        const from = "ann@elsewhere.test";
-        const id = await bring(port, "bob@there.test", undefined, from);
-        await eventually(async () => (await site.queue()).some((one) => one.state === "deferred"));
-        await site.act({ action: "bounce", ids: [id], reason: "No such project any more" });
-        await eventually(async () => (await site.queue()).length === 0);
-        const [bounce] = site.elsewhere.messages;
-        assertEquals([bounce!.from, bounce!.recipients], ["", [from]]);
-        assertMatch(bounce!.content, /No such project any more/);
-        assertMatch(bounce!.content, /^Action: failed/m);
-      });
-    }),
-});
+operate(
+  "there is one line in the log for each session and one for each attempt, and metrics count the messages",
+  async (site) => {
+    site.there.answer = greylist(2);
+    await site.serve(async ({ port, signal, ended, log }) => {
+      const ids = [await bring(port, "bob@there.test"), await bring(port, "cy@there.test")];
+      for (const id of ids) await eventually(() => isGone(site, id));
+      const metrics = await site.text("/metrics");
+      assertMatch(metrics, /^smtp_messages_accepted_total\S* 2$/m);
+      signal("SIGTERM");
+      assertEquals(await ended(), 0);
+      await log.end();
+      const of = (message: string) => log.records.filter((one) => one.message === message);
+      const attempts = of("attempt").map(({ fields }) => fields.id);
+      assertEquals(attempts.toSorted(), [...ids, ...ids].toSorted());
+      assertEquals(of("session").flatMap(({ fields }) => fields.ids), ids);
+    });
+  },
+);
 
-Deno.test({
-  name: "a redirected message goes to the new next hop, also after a crash",
-  ignore,
-  fn: () =>
-    withSite(async (site) => {
-      await site.configure(LATE);
-      site.there.answer = () => "451 4.3.2 Not now";
-      site.elsewhere.answer = (moment) => moment === "RCPT" ? "451 4.3.2 Not now" : undefined;
-      const { address, port: hop } = site.elsewhere.host;
-      await site.serve(async ({ port }) => {
-        const id = await deferred(site, port);
-        await site.act({ action: "redirect", ids: [id], nextHop: `${address}:${hop}` });
-        await eventually(async () => (await site.queue())[0]?.attempts === 2);
-      });
-      site.elsewhere.answer = () => undefined;
-      await site.serve(async () => {
-        await site.act({ action: "retry", filter: {} });
-        await eventually(async () => (await site.queue()).length === 0);
-      });
-      assertEquals(site.elsewhere.messages.map((one) => one.recipients), [["bob@there.test"]]);
-    }),
-});
-
-Deno.test({
-  name: "mail to a held domain stops and other mail goes, over a crash, until it is released",
-  ignore,
-  fn: () =>
-    withSite(async (site) => {
-      const hold = "/v1/domains/there.test/hold";
-      await site.serve(async () => {
-        assertEquals(await site.json(hold, "--request", "PUT"), { changed: true });
-      });
-      await site.serve(async ({ port }) => {
-        await bring(port, "bob@there.test");
-        const id = await bring(port, "cy@elsewhere.test");
-        await eventually(() => isGone(site, id));
-        assertEquals([site.there.connections, site.elsewhere.messages.length], [0, 1]);
-        await site.text(hold, "--request", "DELETE");
-        await eventually(async () => (await site.queue()).length === 0);
-        assertEquals(site.there.messages.length, 1);
-      });
-    }),
-});
-
-Deno.test({
-  name:
-    "there is one line in the log for each session and one for each attempt, and metrics count the messages",
-  ignore,
-  fn: () =>
-    withSite(async (site) => {
-      site.there.answer = greylist(2);
-      await site.serve(async ({ port, signal, ended, log }) => {
-        const ids = [await bring(port, "bob@there.test"), await bring(port, "cy@there.test")];
-        for (const id of ids) await eventually(() => isGone(site, id));
-        const metrics = await site.text("/metrics");
-        assertMatch(metrics, /^smtp_messages_accepted_total\S* 2$/m);
-        signal("SIGTERM");
-        assertEquals(await ended(), 0);
-        await log.end();
-        const of = (message: string) => log.records.filter((one) => one.message === message);
-        const attempts = of("attempt").map(({ fields }) => fields.id);
-        assertEquals(attempts.toSorted(), [...ids, ...ids].toSorted());
-        assertEquals(of("session").flatMap(({ fields }) => fields.ids), ids);
-      });
-    }),
-});
-
-Deno.test({
-  name: "no content is in the log or the metrics, and no address in the metrics",
-  ignore,
-  fn: () =>
-    withSite(async (site) => {
-      await site.serve(async ({ port, log, signal, ended }) => {
-        await bring(port, "bob@there.test", "Subject: s3cret-subject\r\n\r\ns3cret-body");
-        await log.find("attempt");
-        const metrics = await site.text("/metrics");
-        signal("SIGTERM");
-        await ended();
-        await log.end();
-        const said = log.records.map((record) => JSON.stringify(record)).join("\n");
-        assert(!said.includes("s3cret"), said);
-        assert(!/s3cret|bob|there\.test/.test(metrics), metrics);
-      });
-    }),
+operate("no content is in the log or the metrics, and no address in the metrics", async (site) => {
+  await site.serve(async ({ port, log, signal, ended }) => {
+    await bring(port, "bob@there.test", "Subject: s3cret-subject\r\n\r\ns3cret-body");
+    await log.find("attempt");
+    const metrics = await site.text("/metrics");
+    signal("SIGTERM");
+    await ended();
+    await log.end();
+    const said = log.records.map((record) => JSON.stringify(record)).join("\n");
+    assert(!said.includes("s3cret"), said);
+    assert(!/s3cret|bob|there\.test/.test(metrics), metrics);
+  });
 });
 
 Deno.test({
