@@ -105,16 +105,15 @@ function describe({ path, unknownKey, message }: Fault, source: Source): string 
   if (unknownKey) {
     return `${where}: unknown key${didYouMean(String(path.at(-1)), knownKeys(path.slice(0, -1)))}`;
   }
-  return `${where} ${shown(path, source.values)}: ${message}`;
+  return `${where}${shown(path, source.values)}: ${message}`;
 }
 
-/** The value at a place, on one line and without a password. */
+/** The value at a place, on one line and without a password, behind a space. */
 function shown(path: readonly (string | number)[], values: unknown): string {
   const found = path.reduce<unknown>((at, key) => (at as Record<string, unknown>)[key], values);
-  const text = JSON.stringify(found) ?? "";
-  return path[0] === "smarthost" && typeof found === "string"
-    ? JSON.stringify(withoutUserinfo(found))
-    : text.slice(0, 200);
+  if (path[0] !== "smarthost") return ` ${(JSON.stringify(found) ?? "").slice(0, 200)}`;
+  // In a list or a table nobody can tell which part is the password.
+  return typeof found === "string" ? ` ${JSON.stringify(withoutUserinfo(found))}` : "";
 }
 
 /** A listener for proxies that lets no proxy in would serve nobody. */

@@ -57,7 +57,7 @@ export function checkFunctions(key: string, given: object | undefined, known: ob
 /** A text in the form that `parse` reads. */
 export function text<T>(key: string, given: unknown, parse: (text: string) => T): T | undefined {
   if (given === undefined) return undefined;
-  if (typeof given !== "string") throw wrong(key, given, "expected text");
+  if (typeof given !== "string") throw wrong(key, withoutSecret(key, given), "expected text");
   try {
     return parse(given);
   } catch (error) {
@@ -67,9 +67,10 @@ export function text<T>(key: string, given: unknown, parse: (text: string) => T)
 }
 
 /** A value as an error may show it. */
-function withoutSecret(key: string, given: string): string {
+function withoutSecret(key: string, given: unknown): unknown {
   if (key === "apiToken") return "…";
-  return key === "smarthost" ? withoutUserinfo(given) : given;
+  if (key !== "smarthost") return given;
+  return typeof given === "string" ? withoutUserinfo(given) : "…";
 }
 
 /** A list of texts. */

@@ -282,6 +282,13 @@ Deno.test("a smarthost's password is never shown", async () => {
   assertStringIncludes(problem!, 'SMTP_SMARTHOST "smtp://***@host:x"');
 });
 
+Deno.test("a smarthost that is no text is not shown, for its password may be anywhere in it", async () => {
+  for (const value of ['["smtp://user:secret@host"]', '{ host = "host", password = "secret" }']) {
+    const expected = ["mail.toml:1: smarthost: expected text in quotes"];
+    assertEquals(await problems({ toml: `smarthost = ${value}\n` }), expected);
+  }
+});
+
 Deno.test("a file that is not TOML is an error with its line and column", async () => {
   const [problem] = await problems({ toml: 'hostname = "a"\nspool = = 1\n' });
   assertStringIncludes(problem!, "mail.toml:2:9: not valid TOML");

@@ -196,6 +196,15 @@ Deno.test("a smarthost's password stands in no error, nor does a private key", (
   assert(!keyed.message.includes("PRIVATE"), keyed.message);
 });
 
+Deno.test("a smarthost or a token that is no text is not shown, for the secret may be anywhere in it", () => {
+  const secret = { password: "secret" };
+  for (const key of ["smarthost", "apiToken"]) {
+    const options = { [key]: secret } as unknown as StartOptions;
+    const { message } = assertThrows(() => configOf(options), TypeError);
+    assertEquals(message, `${key} "…": expected text`);
+  }
+});
+
 Deno.test("a long wrong value is cut in its error", () => {
   const error = assertThrows(() => configOf({ hostname: "x ".repeat(10_000) }), TypeError);
   assert(error.message.length < 500);
