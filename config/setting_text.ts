@@ -29,6 +29,7 @@ const TIMES: ReadonlySet<string> = new Set([
   "unaskedDelayNotice",
   "greetPause",
   "stopGrace",
+  "keep",
 ]);
 
 /** Settings that are sizes, octets. */
@@ -37,6 +38,7 @@ const SIZES: ReadonlySet<string> = new Set([
   "messageSize",
   "headerSize",
   "dataRate",
+  "size",
 ]);
 
 /** A time in the largest unit that it is a whole number of: `5m`, `90s`, `1500ms`. */

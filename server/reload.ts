@@ -52,8 +52,7 @@ export function changesText(changes: readonly Difference[]): string {
 
 /** What stood against a reload, a line each. */
 export function problemsIn(error: unknown): readonly string[] {
-  const isListed = error instanceof ConfigError || error instanceof ReloadError ||
-    error instanceof UsersError;
-  if (isListed) return error.problems;
+  if (error instanceof ConfigError || error instanceof ReloadError) return error.problems;
+  if (error instanceof UsersError) return error.problems.map((problem) => `users: ${problem}`);
   return [error instanceof Error ? error.message : String(error)];
 }

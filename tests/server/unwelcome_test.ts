@@ -255,8 +255,7 @@ const COURSES: Record<string, Course> = {
     options: { limits: { idleCommands: 1 } },
     act: async ({ mx }) => {
       using peer = await greeted(mx);
-      await peer.ask("NOOP");
-      await peer.ask("NOOP");
+      await peer.ask("NOOP"); // EHLO has been the first.
       await peer.toEnd();
     },
     end: "errors",
