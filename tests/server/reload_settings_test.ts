@@ -4,33 +4,11 @@
  * a client sees at once of the new value is looked at too.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { loadConfig } from "../../config/load.ts";
 import { knownKeys } from "../../config/schema.ts";
-import { startServer } from "../../server/server.ts";
-import { selfSignedCertificate } from "../../transport/certificate.ts";
-import { withTempDir } from "../helpers/temp_dir.ts";
-import { type Address, Peer } from "../transport/peer.ts";
-import { CERTIFICATE, HOSTNAME } from "../transport/running.ts";
-import { writeUsers } from "./login_site.ts";
-
-/** A server that goes by a file. */
-interface Site {
-  readonly directory: string;
-  /** Where it listens. */
-  readonly address: Address;
-  /** Writes the file and has it read again through the API. */
-  reload(lines: Lines): Promise<Reloaded>;
-}
-
-/** What the API answers. */
-interface Reloaded {
-  readonly status: number;
-  readonly changes?: readonly string[];
-  readonly error?: { readonly message: string };
-}
-
-/** The file: what stands behind each key, a table's as `limits.hops`. */
-type Lines = Readonly<Record<string, string>>;
+import type { MailPlan } from "../../control/target.ts";
+import { Peer } from "../transport/peer.ts";
+import { HOSTNAME } from "../transport/running.ts";
+import { type Lines, OTHER, type Site, withServer } from "./reload_site.ts";
 
 /** A key, and what becomes of a change to it. `$` stands for the directory of the test. */
 interface Case {
@@ -51,80 +29,6 @@ interface Case {
   /** Sees from outside that the new value is in force. */
   seen?(site: Site): Promise<void>;
 }
-
-/** The text of the file, keys of tables last. */
-function textOf(lines: Lines, directory: string): string {
-  const top = Object.entries(lines).filter(([key]) => !key.includes("."));
-  const tables = new Map<string, string[]>();
-  for (const [key, value] of Object.entries(lines)) {
-    const [table, name] = key.split(".");
-    if (name !== undefined) tables.set(table!, [...tables.get(table!) ?? [], `${name} = ${value}`]);
-  }
-  const text = [
-    ...top.map(([key, value]) => `${key} = ${value}`),
-    ...[...tables].flatMap(([name, values]) => [`[${name}]`, ...values]),
-  ];
-  return text.join("\n").replaceAll("$", directory);
-}
-
-/** Runs a server by a file with these lines, which trusts nobody and delivers nothing. */
-function withServer(lines: Lines, check: (site: Site) => Promise<void>): Promise<void> {
-  return withTempDir(async (directory) => {
-    await writeFiles(directory);
-    const file = `${directory}/mail.toml`;
-    const write = (lines: Lines) =>
-      Deno.writeTextFile(file, textOf({ ...BASE, ...lines }, directory));
-    const reread = () =>
-      loadConfig({
-        flags: { values: {}, where: () => "flags" },
-        configFile: file,
-        variable: () => undefined,
-        machineName: HOSTNAME,
-      });
-    await write(lines);
-    const server = await startServer((await reread()).config, { reread });
-    using client = Deno.createHttpClient({
-      proxy: { transport: "unix", path: `${directory}/spool/control.sock` },
-    });
-    try {
-      await check({
-        directory,
-        address: server.addresses[0]!,
-        reload: async (lines) => {
-          await write(lines);
-          const answer = await fetch("http://localhost/v1/reload", { client, method: "POST" });
-          return { status: answer.status, ...await answer.json() };
-        },
-      });
-    } finally {
-      await server.stop();
-    }
-  });
-}
-
-const BASE: Lines = {
-  listen: '"127.0.0.1:0"',
-  hostname: `"${HOSTNAME}"`,
-  spool: '"$/spool"',
-  trust: "[]",
-  hold: "true",
-  tls_cert: '"$/cert.pem"',
-  tls_key: '"$/key.pem"',
-};
-
-/** The files that keys name; `other` ones are for the change. */
-async function writeFiles(directory: string): Promise<void> {
-  const other = await OTHER;
-  await Deno.writeTextFile(`${directory}/cert.pem`, CERTIFICATE.cert);
-  await Deno.writeTextFile(`${directory}/key.pem`, CERTIFICATE.key, { mode: 0o600 });
-  await Deno.writeTextFile(`${directory}/other_cert.pem`, other.cert);
-  await Deno.writeTextFile(`${directory}/other_key.pem`, other.key, { mode: 0o600 });
-  await Deno.writeTextFile(`${directory}/token`, "x".repeat(40), { mode: 0o600 });
-  await Deno.writeTextFile(`${directory}/other_token`, "y".repeat(40), { mode: 0o600 });
-  await writeUsers(`${directory}/users.toml`, "argon2id");
-}
-
-const OTHER = selfSignedCertificate(HOSTNAME, Date.now());
 
 /** A number that is out of bounds, in whatever unit. */
 const NO_NUMBER = '"many"';
@@ -155,6 +59,32 @@ function answers(lines: readonly string[], last: RegExp): (site: Site) => Promis
     assertMatch(answer, last);
   };
 }
+
+/** Sees how many times in a row a client gets in, and what the next one hears. */
+function crowd(codes: string): (site: Site) => Promise<void> {
+  return async ({ address }) => {
+    using first = await Peer.connect(address);
+    const heard = [await first.codes(1)];
+    using second = await Peer.connect(address);
+    heard.push(await second.codes(1));
+    assertEquals(heard.join(" "), codes);
+  };
+}
+
+/** A host that is on the public Internet, and is only planned for. */
+const PUBLIC = "c@[1.0.0.2]";
+
+/** Sees something of the plan for an address. */
+function plans<T>(to: string, look: (plan: MailPlan) => T, expected: T) {
+  return async (site: Site): Promise<void> => assertEquals(look(await site.plan(to)), expected);
+}
+
+/** The waits of a plan, ms; the first one is as long as the schedule says. */
+function waits({ route: { retries } }: MailPlan): number[] {
+  return retries.slice(1).map(({ at }, i) => at - retries[i]!.at);
+}
+
+const MINUTE = 60_000;
 
 const FROM = "MAIL FROM:<a@b.test>";
 const TO = "RCPT TO:<c@d.test>";
@@ -228,13 +158,14 @@ const CASES: Readonly<Record<string, Case>> = {
     seen: answers(["XCLIENT ADDR=198.51.100.7"], /^220 /),
   },
   smarthost: {
-    old: '"smtp://jo:first@relay.test:587"',
-    next: '"smtps://jo:second@relay.test:465"',
-    told: "smtp://…@relay.test:587 → smtps://…@relay.test:465",
+    old: '"smtp://jo:first@1.0.0.1:587"',
+    next: '"smtps://jo:second@1.0.0.1:465"',
+    told: "smtp://…@1.0.0.1:587 → smtps://…@1.0.0.1:465",
     bad: '"http://relay.test"',
+    seen: plans("c@d.test", ({ route }) => route.destination, "smarthost 1.0.0.1:465"),
   },
-  hold: toggle(true),
-  capture: toggle(false),
+  hold: { ...toggle(true), seen: plans(PUBLIC, ({ stays }) => stays, undefined) },
+  capture: { ...toggle(false), seen: plans(PUBLIC, ({ stays }) => stays, "captured") },
   tls_cert: {
     next: '"$/other_cert.pem"',
     key: "tls_cert, tls_key",
@@ -260,13 +191,22 @@ const CASES: Readonly<Record<string, Case>> = {
     bad: '"ab"',
   },
   users: { next: '"$/users.toml"', told: "none → $/users.toml", bad: '"$/nowhere.toml"' },
-  auth_without_tls: toggle(false),
+  auth_without_tls: {
+    ...toggle(false),
+    beside: { listen: '"submission://127.0.0.1:0"', users: '"$/users.toml"' },
+    seen: answers(["EHLO x.test"], /^250[- ]AUTH /m),
+  },
   scram_plus: toggle(false),
   binary_mime: { ...toggle(false), seen: answers(["EHLO x.test"], /^250[- ]BINARYMIME$/m) },
   ca_file: { next: '"$/cert.pem"', told: "changed", bad: '"$/nowhere.pem"' },
   dns: { next: '"192.0.2.53"', told: "none → 192.0.2.53:53", bad: '"a b"' },
-  delivery_port: numeric("25", "2525"),
-  allow_private: toggle(false),
+  delivery_port: numeric("25", "2525", {
+    seen: plans(PUBLIC, ({ route }) => route.hosts.map(({ port }) => port), [2525]),
+  }),
+  allow_private: {
+    ...toggle(false),
+    seen: plans("c@[127.0.0.1]", ({ route }) => route.hosts.length, 1),
+  },
   stop_grace: numeric("30s", "5s"),
   tls_key: {
     old: '"$/key.pem"',
@@ -301,7 +241,9 @@ const CASES: Readonly<Record<string, Case>> = {
     restart: true,
     bad: '"$/nowhere"',
   },
-  "limits.command_line": numeric("512", "1KiB"),
+  "limits.command_line": numeric("512", "1KiB", {
+    seen: answers([`NOOP ${"x".repeat(600)}`], /^250 /),
+  }),
   "limits.recipients": {
     ...numeric("1000", "100"),
     beside: TRUSTED,
@@ -332,9 +274,9 @@ const CASES: Readonly<Record<string, Case>> = {
     ...numeric("100", "1"),
     seen: answers(["NOOP"], /^421 4\.7\.0/),
   },
-  "limits.connections": numeric("10000", "1"),
-  "limits.connections_per_address": numeric("100", "1"),
-  "limits.connection_rate": numeric("600", "1"),
+  "limits.connections": numeric("10000", "1", { seen: crowd("220 421") }),
+  "limits.connections_per_address": numeric("100", "1", { seen: crowd("220 421") }),
+  "limits.connection_rate": numeric("600", "1", { seen: crowd("220 421") }),
   "limits.message_rate": {
     ...numeric("600", "1"),
     seen: answers([FROM, "RSET", FROM], /^450 4\.7\.1/),
@@ -350,7 +292,13 @@ const CASES: Readonly<Record<string, Case>> = {
   "limits.recipients_per_connection": numeric("10000", "1"),
   "limits.auth_failures": numeric("10", "1"),
   "limits.auth_failures_per_user": numeric("30", "1"),
-  "limits.greet_pause": numeric("0ms", "5s"),
+  "limits.greet_pause": numeric("0ms", "5s", {
+    seen: async ({ address }) => {
+      using peer = await Peer.connect(address);
+      await peer.say("EHLO x.test\r\n");
+      assertMatch(await peer.reply(), /^554 /);
+    },
+  }),
   "limits.command_timeout": numeric("5m", "90s"),
   "limits.data_timeout": numeric("3m", "90s"),
   "limits.data_rate": numeric("100", "1KiB"),
@@ -375,11 +323,19 @@ const CASES: Readonly<Record<string, Case>> = {
   "delivery.command_timeout": numeric("5m", "1m"),
   "delivery.data_timeout": numeric("3m", "1m"),
   "delivery.final_timeout": numeric("10m", "1m"),
-  "retry.first": numeric("5m", "10m"),
-  "retry.factor": numeric("2", "1.5"),
-  "retry.longest": numeric("4h", "1d"),
-  "retry.jitter": numeric("0.1", "0"),
-  "retry.lifetime": numeric("5d", "1d"),
+  "retry.first": numeric("5m", "10m", {
+    seen: plans(PUBLIC, ({ route }) => route.retries[0]!.rule, "10m = retry.first 10m"),
+  }),
+  "retry.factor": numeric("2", "1.5", {
+    seen: plans(PUBLIC, (plan) => waits(plan)[0], 7.5 * MINUTE),
+  }),
+  "retry.longest": numeric("4h", "1d", {
+    seen: plans(PUBLIC, (plan) => Math.max(...waits(plan)), 1440 * MINUTE),
+  }),
+  "retry.jitter": numeric("0.1", "0", { seen: plans(PUBLIC, ({ route }) => route.jitter, 0) }),
+  "retry.lifetime": numeric("5d", "1d", {
+    seen: plans(PUBLIC, (plan) => waits(plan).reduce((a, b) => a + b), 1435 * MINUTE),
+  }),
   "retry.delay_notice": numeric("4h", "1h"),
   "retry.unasked_delay_notice": numeric("0ms", "1h"),
   "history.keep": numeric("30d", "1d", { restart: true }),
