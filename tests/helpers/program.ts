@@ -15,7 +15,7 @@ export interface Ended {
 const TOO_LONG = 20_000;
 
 /** How a program is run. */
-interface Surroundings {
+export interface Surroundings {
   readonly env?: Record<string, string>;
   readonly signal?: AbortSignal;
   /** Flags of `deno run`. */
@@ -23,7 +23,8 @@ interface Surroundings {
   readonly stdin?: "null" | "piped";
 }
 
-function command(args: readonly string[], surroundings: Surroundings): Deno.Command {
+/** The program as it is run, to be spawned by tests that look after its process themselves. */
+export function command(args: readonly string[], surroundings: Surroundings): Deno.Command {
   const { env, signal, permissions = ["-A"], stdin = "null" } = surroundings;
   return new Deno.Command(Deno.execPath(), {
     args: ["run", ...permissions, MAIN.href, ...args],
