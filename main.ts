@@ -112,13 +112,13 @@ async function user({ action, users, configFile }: UserLine): Promise<number> {
 }
 
 /** Runs the server until a signal stops it. */
-async function serve(line: Named, { config, logFormat, logLevel }: Loaded): Promise<number> {
-  const changeLog = setUpLog(logFormat, logLevel);
+async function serve(line: Named, { config, ...log }: Loaded): Promise<number> {
+  const changeLog = changingLog(log);
   endOnBug();
   const signal = stopSignal();
   const reread = async () => {
-    const { config, logFormat, logLevel } = await load(line);
-    return { config, applied: () => changeLog(logFormat, logLevel) };
+    const { config, ...log } = await load(line);
+    return { config, applied: () => changeLog(log) };
   };
   try {
     const server = await startServer(config, { reread });
@@ -134,6 +134,23 @@ async function serve(line: Named, { config, logFormat, logLevel }: Loaded): Prom
     main.debug("where it failed", { error });
     return FAILED;
   }
+}
+
+/** How the log is written. */
+type LogSettings = Pick<Loaded, "logFormat" | "logLevel">;
+
+/** Sets the log up; gives what changes it, and tells what that changes. */
+function changingLog(log: LogSettings): (next: LogSettings) => readonly string[] {
+  const change = setUpLog(log.logFormat, log.logLevel);
+  return (next) => {
+    const { logFormat, logLevel } = log;
+    change(next.logFormat, next.logLevel);
+    log = next;
+    return [
+      ...(logFormat === next.logFormat ? [] : [`log_format: ${logFormat} → ${next.logFormat}`]),
+      ...(logLevel === next.logLevel ? [] : [`log_level: ${logLevel} → ${next.logLevel}`]),
+    ];
+  };
 }
 
 /** What is wrong with the file of the users is as wrong as a setting. */

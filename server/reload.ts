@@ -41,13 +41,13 @@ export function changesOf(before: Config, next: Config): Difference[] {
   const stuck = found.filter(({ part }) => AT_RESTART.has(part));
   if (stuck.length === 0) return found;
   throw new ReloadError(
-    stuck.map(({ key, text }) => `${key}: ${text}: needs a restart`),
+    stuck.map((change) => `${changeText(change)}: needs a restart`),
   );
 }
 
-/** The changes in one line: `trust: + 10.0.0.0/8; retry.first: 5m → 10m`. */
-export function changesText(changes: readonly Difference[]): string {
-  return changes.map(({ key, text }) => `${key}: ${text}`).join("; ");
+/** A change in a line: `retry.first: 5m → 10m`. */
+export function changeText({ key, text }: Difference): string {
+  return `${key}: ${text}`;
 }
 
 /** What stood against a reload, a line each. */

@@ -30,8 +30,8 @@ export interface Extras {
 /** A configuration that was read again. */
 export interface Reread {
   readonly config: Config;
-  /** Told once the server goes by it. */
-  readonly applied?: () => void;
+  /** Called once the server goes by it: puts in force what is no part of it, and tells what that has changed, a line each. */
+  readonly applied?: () => readonly string[];
 }
 
 /** A server that runs. */

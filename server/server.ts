@@ -32,7 +32,7 @@ import { Control, type ControlAddresses } from "./control.ts";
 import { Events, type ServerEvents } from "./events.ts";
 import { Front, type FrontFiles, openUsers } from "./front.ts";
 import { type ReadinessSource, reasonsNotReady } from "./readiness.ts";
-import { changesOf, changesText, problemsIn, ReloadError } from "./reload.ts";
+import { changesOf, changeText, problemsIn, ReloadError } from "./reload.ts";
 import { Routing } from "./routing.ts";
 import { SessionLog } from "./session_log.ts";
 import { openHistory } from "./kept_history.ts";
@@ -224,9 +224,9 @@ class Server implements ReloadableServer {
       this.#delivery.change({ settings: next.delivery, hostname: next.hostname });
     }
     if (next.hold !== before.hold) this.#delivery.setHeld(next.hold);
-    read.applied?.();
-    logger.info("reloaded", { changes: changesText(changes) || "none" });
-    return changes.map(({ key, text }) => `${key}: ${text}`);
+    const lines = [...changes.map(changeText), ...read.applied?.() ?? []];
+    logger.info("reloaded", { changes: lines.join("; ") || "none" });
+    return lines;
   }
 
   stop(): Promise<void> {

@@ -47,7 +47,7 @@ Deno.test(
       assertEquals(
         changes,
         "trust: + 127.0.0.0/8 - 192.0.2.1/32; smarthost: none → smtps://…@relay.test:465; " +
-          "retry.first: 5m → 10m",
+          "retry.first: 5m → 10m; log_level: info → debug",
       );
       assertEquals(await relaying(serving), "250");
     }),
