@@ -203,10 +203,10 @@ async function carryOut(action: ActionInput, context: Context): Promise<number> 
   const { client, terminal } = context;
   const results: ActionResult[] = [];
   for (const part of partsOf(action)) {
-    for await (const answer of client.act(part)) {
-      const result = must(answer);
-      if (result.over) results.push(result);
-    }
+    let last: ActionResult | undefined;
+    for await (const answer of client.act(part)) last = must(answer);
+    if (!last?.over) throw new CommandError("the server has not said what came of it");
+    results.push(last);
   }
   const sum = (key: "matched" | keyof typeof NOT_DONE | "done") =>
     results.reduce((all, result) => all + result[key], 0);
